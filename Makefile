@@ -1,0 +1,27 @@
+# Everything from a fresh clone: `make demo`, `make test`. `make setup` stops after the installation.
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.PHONY: setup test lint demo clean
+
+setup: $(INSTALLED)
+
+# mmcv's compiled ops are not needed, and take a quarter of an hour to build.
+$(INSTALLED): setup.py
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	MMCV_WITH_OPS=0 $(BIN)/pip install --quiet --disable-pip-version-check --editable '.[onedl,test,dev]'
+	touch $@
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+test: lint
+	$(BIN)/python -m pytest
+
+demo: setup
+	$(BIN)/python tools/demo.py work_dirs/demo
+
+clean:
+	rm -rf .venv build dist *.egg-info work_dirs

@@ -1,0 +1,61 @@
+dataset_type = 'MetalDAMDataset'
+data_root = 'data/metaldam'
+train_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='LoadAnnotations'),
+    dict(type='RandomSquareSymmetry'),
+    # Brightness and contrast by up to 20 %. A grey pixel has neither saturation nor hue, so the colour part leaves
+    # micrographs as they are; hue_delta=0 is refused by numpy.
+    dict(
+        type='PhotoMetricDistortion',
+        brightness_delta=51,
+        contrast_range=(0.8, 1.2),
+        saturation_range=(1.0, 1.0),
+        hue_delta=1,
+    ),
+    dict(type='PackSegInputs'),
+]
+test_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='LoadAnnotations'),
+    dict(type='PackSegInputs'),
+]
+train_dataloader = dict(
+    batch_size=64,
+    num_workers=4,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=True),
+    dataset=dict(
+        type=dataset_type,
+        data_root=data_root,
+        data_prefix=dict(img_path='tiles/img_dir/train', seg_map_path='tiles/ann_dir/train'),
+        pipeline=train_pipeline,
+    ),
+)
+# Whole micrographs, of differing sizes: one at a time.
+val_dataloader = dict(
+    batch_size=1,
+    num_workers=2,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type=dataset_type,
+        data_root=data_root,
+        data_prefix=dict(img_path='img_dir/val', seg_map_path='ann_dir/val'),
+        pipeline=test_pipeline,
+    ),
+)
+test_dataloader = dict(
+    batch_size=1,
+    num_workers=2,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type=dataset_type,
+        data_root=data_root,
+        data_prefix=dict(img_path='img_dir/test', seg_map_path='ann_dir/test'),
+        pipeline=test_pipeline,
+    ),
+)
+val_evaluator = dict(type='MicrographIoUMetric')
+test_evaluator = dict(type='MicrographIoUMetric')

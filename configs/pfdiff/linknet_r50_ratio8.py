@@ -1,0 +1,2 @@
+_base_ = './unet_r50_ratio8.py'
+model = dict(decode_head=dict(decoder='linknet'))

@@ -1,0 +1,84 @@
+"""Checks the installed OpenMMLab packages and lets configs name `mmseg::` with either build of them."""
+
+import re
+from importlib.metadata import PackageNotFoundError, version
+
+# Import name -> its distributions with the range that works: first included, last excluded.
+# Upstream: 1.2 is the first mmseg with SegDataSample metas as used here; mmcv 2.2 is refused by mmseg 1.2.2 itself.
+# The maintained builds (onedl-*) keep the import names; their 0.10.12 / 2.3.6 / 1.4.2 are the ones tested.
+SUPPORTED = {
+    'mmengine': {'mmengine': ('0.10.0', '0.11.0'), 'onedl-mmengine': ('0.10.9', '0.11.0')},
+    'mmcv': {'mmcv': ('2.1.0', '2.2.0'), 'mmcv-lite': ('2.1.0', '2.2.0'), 'onedl-mmcv': ('2.3.0', '2.4.0')},
+    'mmseg': {'mmsegmentation': ('1.2.0', '1.3.0'), 'onedl-mmsegmentation': ('1.4.0', '1.5.0')},
+}
+REMEDY = (
+    'Install the maintained OpenMMLab builds with\n'
+    "    MMCV_WITH_OPS=0 pip install 'mmseg-pfdiff[onedl]'\n"
+    'or the upstream ones with\n'
+    "    pip install 'mmseg-pfdiff[openmmlab]'\n"
+    '(one of the two: they share their import names and cannot be installed together).'
+)
+
+
+def release(text: str) -> tuple[int, ...]:
+    """The leading numbers of a version, `'2.1.0rc1'` -> `(2, 1, 0)`: pre-releases count as their release."""
+    match = re.match(r'\d+(\.\d+)*', text)
+    if match is None:
+        raise ValueError(f'A version must start with a number, got {text!r}.')
+    return tuple(int(part) for part in match.group().split('.'))
+
+
+def installed_version(distribution: str) -> str | None:
+    """Version of an installed distribution, or None."""
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return None
+
+
+def check_openmmlab(supported: dict | None = None, find_version=installed_version) -> dict[str, str]:
+    """Checks that mmengine, mmcv and mmseg are installed in versions this package works with.
+
+    Args:
+        supported: Import name -> {distribution: (lowest, first refused)}. Defaults to :data:`SUPPORTED`.
+        find_version: Distribution name -> its version or None.
+
+    Returns:
+        Import name -> the distribution found.
+
+    Raises:
+        ImportError: A package is missing, is there in both builds, or is out of range; the message names what was
+            found, both bounds and the command that mends it.
+    """
+    found = {}
+    for module, distributions in (supported or SUPPORTED).items():
+        versions = {name: v for name in distributions if (v := find_version(name)) is not None}
+        ranges = ', '.join(f'{name} >={low},<{high}' for name, (low, high) in distributions.items())
+        if len(versions) != 1:
+            state = 'is not installed' if not versions else f'is installed more than once: {versions}'
+            raise ImportError(f'{module} {state}. mmseg_pfdiff needs one of: {ranges}.\n{REMEDY}')
+        [(name, got)] = versions.items()
+        low, high = distributions[name]
+        if not release(low) <= release(got) < release(high):
+            raise ImportError(f'{name} {got} is installed, mmseg_pfdiff needs {ranges}.\n{REMEDY}')
+        found[module] = name
+    return found
+
+
+def import_openmmlab() -> None:
+    """Imports the three packages; a broken one raises the error that names the remedy.
+
+    Raises:
+        ImportError: One of them is missing, out of range, or fails to import.
+    """
+    distributions = check_openmmlab()
+    try:
+        import mmcv  # noqa: F401
+        import mmengine.config.utils
+        import mmseg.datasets  # noqa: F401
+    except ImportError as error:
+        message = f'OpenMMLab is installed ({distributions}) but fails to import: {error}.\n{REMEDY}'
+        raise ImportError(message) from error
+    if distributions['mmseg'] == 'onedl-mmsegmentation':
+        # mmengine looks `mmseg::` configs up by distribution name, which the maintained build changed.
+        mmengine.config.utils.MODULE2PACKAGE['mmseg'] = 'mmseg'

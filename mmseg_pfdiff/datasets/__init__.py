@@ -1,0 +1,18 @@
+"""Where pairs come from: MetalDAM, generated pairs, and the two mixed."""
+
+from .metaldam import MetalDAMDataset
+from .pair_folder import PairFolder, PairRow
+from .pair_mix import SyntheticPairMix
+from .spaced_sampler import SpacedSampler
+from .synthetic_pairs import SyntheticPairDataset
+from .transforms import RandomSquareSymmetry
+
+__all__ = [
+    'MetalDAMDataset',
+    'PairFolder',
+    'PairRow',
+    'RandomSquareSymmetry',
+    'SpacedSampler',
+    'SyntheticPairDataset',
+    'SyntheticPairMix',
+]

@@ -1,0 +1,148 @@
+"""A folder that one conversion fills, safe against interruption and against mixing with other files."""
+
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from ..files import temporary_files, write_atomically
+from .release_files import MetalDAMError
+
+RECORD = 'metaldam.json'  # stands in the folder when everything else does
+UNFINISHED = 'metaldam.unfinished.json'  # stands there from the first file written to the last
+FOLDERS = ('img_dir', 'ann_dir', 'tiles')
+
+
+class ConversionFolder:
+    """Guards what stands in OUT: files of this conversion and no others.
+
+    Nothing is written or removed before :meth:`begin`. A folder filled by another conversion, finished or not, and a
+    folder with files that no conversion wrote are refused: the data set would read old and new files together.
+
+    Args:
+        root: OUT.
+        identity: What the files depend on, as plain JSON values; it tells one conversion from another.
+    """
+
+    def __init__(self, root: str | os.PathLike, identity: dict) -> None:
+        self.root = Path(root)
+        self.identity = identity
+        if self.root.exists() and not self.root.is_dir():
+            raise MetalDAMError(f'{self.root} is a file; OUT must be a folder, or a path where one can be made.')
+        self._record = self._load(RECORD)
+        self._unfinished = self._load(UNFINISHED)
+        for mark, state in ((self._record, 'a finished'), (self._unfinished, 'an unfinished')):
+            if mark is not None and mark['identity'] != identity:
+                raise MetalDAMError(
+                    f'{self.root} holds {state} conversion made from something else: '
+                    f'{_differences(mark["identity"], identity)}. Give another OUT, run with what made it, or '
+                    f'remove what stands there ({", ".join((*FOLDERS, RECORD, UNFINISHED))}) yourself.'
+                )
+
+    def _load(self, name: str) -> dict | None:
+        path = self.root / name
+        if not path.exists():
+            return None
+        try:
+            mark = json.loads(path.read_text(encoding='utf-8'))
+            mark['identity']
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise MetalDAMError(f'{path} is not the record of a conversion ({error!r}). Give another OUT.') from error
+        return mark
+
+    def _present(self) -> set[str]:
+        """Files in the folders of the data set, by path below OUT."""
+        found = set()
+        for folder in FOLDERS:
+            for path in (self.root / folder).rglob('*'):
+                if not path.name.startswith('.') and not path.is_dir():
+                    found.add(path.relative_to(self.root).as_posix())
+        return found
+
+    def _refuse_foreign(self, expected: Iterable[str], present: set[str]) -> None:
+        foreign = sorted(present - set(expected))
+        if foreign:
+            raise MetalDAMError(
+                f'{self.root} holds {len(foreign)} files that this conversion did not write ({", ".join(foreign[:3])}'
+                f'{", ..." if len(foreign) > 3 else ""}); the data set would read them too. Move them away, or give '
+                f'another OUT.'
+            )
+
+    def finished(self) -> dict | None:
+        """The record of a finished conversion whose files are all there, or None when there is something to write.
+
+        Raises:
+            MetalDAMError: There are foreign files, or a file was changed since.
+        """
+        if self._record is None:
+            return None
+        present = self._present()
+        files = self._record['files']
+        self._refuse_foreign(files, present)
+        for path in sorted(present):
+            if (size := (self.root / path).stat().st_size) != files[path]:
+                raise MetalDAMError(
+                    f'{self.root / path} was changed after the conversion: it has {size} bytes, {files[path]} were '
+                    f'written. Delete it to have it written again, or give another OUT.'
+                )
+        return self._record if present == set(files) else None
+
+    def begin(self, files: Iterable[str]) -> None:
+        """Makes sure that only `files` (paths below OUT) can be there, and marks the folder as unfinished."""
+        begun = self._record is not None or self._unfinished is not None
+        self._refuse_foreign(files if begun else (), self._present())
+        for folder in FOLDERS:
+            for path in temporary_files(self.root / folder):
+                path.unlink()
+        if not begun:
+            write_atomically(self.root / UNFINISHED, _to_json({'identity': self.identity}))
+
+    def write(self, file: str, content: bytes) -> int:
+        """Writes a file unless it stands there already.
+
+        Args:
+            file: Path below OUT.
+            content: What it holds.
+
+        Returns:
+            Size in bytes of what stands there.
+        """
+        path = self.root / file
+        if path.exists():
+            # A finished file may be the user's by now; one of an unfinished run may predate a crash of the machine.
+            if self._record is not None:
+                return path.stat().st_size
+            if path.read_bytes() == content:
+                return len(content)
+        write_atomically(path, content)
+        return len(content)
+
+    def finish(self, record: dict, sizes: dict[str, int]) -> dict:
+        """Writes the record, which marks the conversion as complete.
+
+        Args:
+            record: What to tell about the conversion.
+            sizes: Every file's size in bytes.
+
+        Returns:
+            The record as it stands there.
+        """
+        content = _to_json({**record, 'identity': self.identity, 'files': sizes})
+        write_atomically(self.root / RECORD, content)
+        (self.root / UNFINISHED).unlink(missing_ok=True)
+        return json.loads(content)
+
+
+def _to_json(value: dict) -> bytes:
+    return (json.dumps(value, indent=1) + '\n').encode()
+
+
+def _differences(there: dict, asked: dict) -> str:
+    """Names what differs between two identities, with short values."""
+
+    def short(value: object) -> str:
+        text = value if isinstance(value, str) else json.dumps(value)
+        return text if len(text) <= 40 else f'{text[:37]}...'
+
+    keys = [key for key in {**there, **asked} if there.get(key) != asked.get(key)]
+    return '; '.join(f'{key} is {short(there.get(key))} there, asked for {short(asked.get(key))}' for key in keys)

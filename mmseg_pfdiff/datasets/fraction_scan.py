@@ -1,0 +1,35 @@
+"""The phase fractions of every tile of a data set."""
+
+import torch
+from mmseg.registry import DATASETS
+from torch import Tensor
+from tqdm import tqdm
+
+from ..phases import phase_fractions
+
+
+def dataset_fractions(config: dict) -> tuple[tuple[str, ...], Tensor]:
+    """Measures the label maps of a data set; images are not read and nothing is augmented.
+
+    Args:
+        config: Config of an mmseg data set, or of wrappers around one (`dataset=...`, as `RepeatDataset` has).
+
+    Returns:
+        K class names, and (R, K) float64 fractions, a row for each label map that is not wholly ignored.
+
+    Raises:
+        ValueError: The data set is empty.
+    """
+    config = dict(config)
+    while 'dataset' in config:
+        config = dict(config['dataset'])
+    dataset = DATASETS.build({**config, 'pipeline': [dict(type='LoadAnnotations')]})
+    classes = tuple(dataset.metainfo['classes'])
+    vectors = []
+    for index in tqdm(range(len(dataset)), desc='phase fractions of the training tiles', unit='tile'):
+        label = torch.as_tensor(dataset[index]['gt_seg_map'])
+        if (label != 255).any():
+            vectors.append(phase_fractions(label, len(classes)))
+    if not vectors:
+        raise ValueError(f'The data set {config} holds no label map to take phase fractions from.')
+    return classes, torch.stack(vectors)

@@ -1,0 +1,9 @@
+"""Hooks for MMEngine's Runner, and loading checkpoints safely."""
+
+from .atomic_checkpoint import AtomicCheckpointHook
+from .pair_picture import PairPictureHook
+from .safe_loading import install_safe_loaders
+
+install_safe_loaders()
+
+__all__ = ['AtomicCheckpointHook', 'PairPictureHook', 'install_safe_loaders']

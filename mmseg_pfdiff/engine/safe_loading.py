@@ -1,0 +1,125 @@
+"""Loading checkpoints without running code from them.
+
+`torch.load` with `weights_only=True` refuses whatever is no tensor and no plain container. An MMEngine checkpoint also
+holds log histories as numpy arrays, so that training can resume; the few classes those need are allowed here. mmengine
+itself cannot read them with a current torch (upstream), or falls back to unpickling anything (the maintained build).
+Importing the package puts the loaders below in place of mmengine's, so that `--resume`, `load_from` and the pretrained
+weights of configs go through them.
+"""
+
+import os
+from collections.abc import Callable
+from pickle import UnpicklingError
+from typing import Any
+
+import mmengine.runner.checkpoint as mmengine_checkpoint
+import numpy as np
+import torch
+from mmengine.dist import get_local_rank
+from mmengine.dist.utils import barrier
+from mmengine.logging import HistoryBuffer
+from mmengine.runner.checkpoint import CheckpointLoader, get_external_models, get_torchvision_models
+
+
+def history_method(owner: type, name: str) -> Callable:
+    """Stands in for the `getattr` by which a pickled log history names its statistics: it knows those alone.
+
+    Args:
+        owner: Must be `HistoryBuffer`.
+        name: 'mean', 'min', 'max' or 'current'.
+
+    Returns:
+        The method.
+
+    Raises:
+        UnpicklingError: Anything else was asked for.
+    """
+    if owner is not HistoryBuffer or name not in ('mean', 'min', 'max', 'current'):
+        raise UnpicklingError(f'a checkpoint may not look up {name!r} of {owner!r}')
+    return getattr(owner, name)
+
+
+_multiarray = np._core.multiarray if hasattr(np, '_core') else np.core.multiarray
+# Each is data or rebuilds data; none calls anything a checkpoint could name.
+ALLOWED = [
+    HistoryBuffer,
+    (history_method, 'builtins.getattr'),
+    np.ndarray,
+    np.dtype,
+    _multiarray._reconstruct,
+    _multiarray.scalar,
+    *(type(np.dtype(kind)) for kind in ('float64', 'float32', 'int64', 'int32', 'uint8', 'bool')),
+]
+
+
+def load_from_file(filename: str, map_location: Any = None) -> dict:
+    """Loads a local checkpoint; code in it is refused, not run.
+
+    Args:
+        filename: Path.
+        map_location: As of `torch.load`.
+
+    Returns:
+        The checkpoint.
+
+    Raises:
+        FileNotFoundError: No such file.
+        ValueError: It holds objects other than weights and logs, or is no checkpoint.
+    """
+    filename = os.path.expanduser(filename)
+    if not os.path.isfile(filename):
+        raise FileNotFoundError(f'{filename} can not be found. Give the path of a checkpoint (.pth).')
+    try:
+        with torch.serialization.safe_globals(ALLOWED):
+            return torch.load(filename, map_location=map_location, weights_only=True)
+    except (UnpicklingError, EOFError, RuntimeError) as error:
+        # torch's own text advises to switch the protection off; the last line of it names the object.
+        reason = next((line.strip() for line in str(error).splitlines() if 'Unpickler error' in line), str(error))
+        raise ValueError(
+            f'{filename} was not loaded: it is damaged, or it holds objects other than weights and logs, which could '
+            f'run code. Ask its author for the weights alone (a file of `checkpoint["state_dict"]`). Reason: {reason}'
+        ) from error
+
+
+def load_from_url(url: str, map_location: Any = None) -> dict:
+    """Downloads a checkpoint into torch's cache, by one process of a machine, and loads it safely.
+
+    Args:
+        url: http or https.
+        map_location: As of `torch.load`.
+
+    Returns:
+        The checkpoint.
+    """
+    folder = os.path.join(torch.hub.get_dir(), 'checkpoints')
+    path = os.path.join(folder, os.path.basename(url))
+    if get_local_rank() == 0 and not os.path.exists(path):
+        os.makedirs(folder, exist_ok=True)
+        # download_from_url_to_file writes to a temporary name first.
+        torch.hub.download_from_url_to_file(url, path)
+    barrier()
+    return load_from_file(path, map_location)
+
+
+def load_from_torchvision(name: str, map_location: Any = None) -> dict:
+    """Loads `torchvision://resnet50` and the like."""
+    return load_from_url(get_torchvision_models()[name.partition('://')[2]], map_location)
+
+
+def load_from_openmmlab(name: str, map_location: Any = None) -> dict:
+    """Loads `open-mmlab://name` of mmengine's table, which maps to a URL or to a file in mmengine's home."""
+    target = get_external_models()[name.partition('://')[2]]
+    if target.startswith(('http://', 'https://')):
+        return load_from_url(target, map_location)
+    return load_from_file(os.path.join(mmengine_checkpoint._get_mmengine_home(), target), map_location)
+
+
+def install_safe_loaders() -> None:
+    """Makes mmengine load every checkpoint in the ways above."""
+    for prefixes, loader in (
+        ('', load_from_file),
+        (('http://', 'https://'), load_from_url),
+        (('modelzoo://', 'torchvision://'), load_from_torchvision),
+        (('open-mmlab://', 'openmmlab://'), load_from_openmmlab),
+    ):
+        CheckpointLoader.register_scheme(prefixes, loader, force=True)

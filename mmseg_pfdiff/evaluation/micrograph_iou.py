@@ -1,0 +1,181 @@
+"""IoU and pixel accuracy over the test set and for each micrograph."""
+
+import csv
+import io
+import json
+import math
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from mmengine.logging import MMLogger, print_log
+from mmseg.evaluation import IoUMetric
+from mmseg.registry import METRICS
+from prettytable import PrettyTable
+from torch import Tensor
+
+ABSENT = '-'
+
+
+@METRICS.register_module()
+class MicrographIoUMetric(IoUMetric):
+    """mmseg's IoU metric that also reports each micrograph, as the paper's Table 4 does.
+
+    All values are percentages. Logged are `aAcc` (pixel accuracy), `mIoU`, `mAcc` and each class's `IoU.<class>` and
+    `Acc.<class>` (`mDice`, `Dice.<class>`, ... with other `iou_metrics`), from the pixels of all micrographs together.
+    Two tables are printed: the classes over the whole set, and the micrographs one by one.
+
+    A class without a pixel in a micrograph's label map is absent there: a dash in the table, null in JSON, an empty
+    cell in CSV, and no part of that micrograph's mean. Where it is predicted all the same, the pixels are false
+    positives: misses of the micrograph's true classes, and part of the class's union in its IoU over the whole set.
+    A class absent from every label map is NaN in the log and left out of `mIoU` (mmseg's own metric gives it 0 as soon
+    as one pixel is predicted, and so lets an untestable class decide the mean).
+
+    Args:
+        report_file: Where the values are written, `.json` or `.csv`; nothing is by default. Replaced whole at each
+            evaluation.
+        **kwargs: As mmseg's `IoUMetric`: `ignore_index=255`, `iou_metrics=['mIoU']`, `output_dir`, `format_only`,
+            `prefix`, `collect_device`, `nan_to_num`, `beta`.
+
+    Raises:
+        ValueError: `report_file` has another suffix.
+    """
+
+    def __init__(self, report_file: str | None = None, **kwargs):
+        super().__init__(**kwargs)
+        self.report_file = None if report_file is None else Path(report_file)
+        if self.report_file is not None and self.report_file.suffix not in ('.json', '.csv'):
+            raise ValueError(f'report_file must end in .json or .csv, got {report_file!r}.')
+
+    def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
+        """Counts the pixels of a batch.
+
+        Args:
+            data_batch: Not used.
+            data_samples: Predictions as dicts: `pred_sem_seg` and `gt_sem_seg`, each with `data` (1, H, W) integer,
+                and `img_path`.
+
+        Raises:
+            ValueError: A label is neither a class nor the ignored one.
+            KeyError: A sample has no `img_path`.
+        """
+        if any('img_path' not in sample for sample in data_samples):
+            raise KeyError("A sample has no 'img_path' to name its micrograph: add it to PackSegInputs' meta_keys.")
+        before = len(self.results)
+        super().process(data_batch, data_samples)
+        if not self.format_only:
+            names = [Path(sample['img_path']).stem for sample in data_samples]
+            self.results[before:] = zip(names, self.results[before:], strict=True)
+
+    @staticmethod
+    def intersect_and_union(
+        pred_label: Tensor, label: Tensor, num_classes: int, ignore_index: int
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Pixel counts of each class. Integers, where mmseg's float32 histograms end at 2**24 pixels.
+
+        Args:
+            pred_label: (H, W) integer, 0..K-1.
+            label: (H, W) integer, 0..K-1 or `ignore_index`.
+            num_classes: K.
+            ignore_index: Label of the pixels that are not counted.
+
+        Returns:
+            Intersection, union, predicted and labelled pixels, each (K,) int64 on the CPU.
+
+        Raises:
+            ValueError: A label is out of range, e.g. because the data set's classes do not fit its label maps.
+        """
+        mask = label != ignore_index
+        pred_label, label = pred_label[mask].long(), label[mask].long()
+        for name, values in (('label', label), ('prediction', pred_label)):
+            if values.numel() and not 0 <= int(values.min()) <= int(values.max()) < num_classes:
+                raise ValueError(
+                    f'A {name} must be 0..{num_classes - 1} (labels also {ignore_index}, ignored), '
+                    f'got {sorted(set(values.unique().tolist()))}.'
+                )
+        confusion = torch.bincount(label * num_classes + pred_label, minlength=num_classes**2).cpu()
+        confusion = confusion.view(num_classes, num_classes)
+        intersect, predicted, labelled = confusion.diag(), confusion.sum(0), confusion.sum(1)
+        return intersect, predicted + labelled - intersect, predicted, labelled
+
+    def compute_metrics(self, results: list) -> dict[str, float]:
+        """Values over the whole set; prints the tables and writes the report.
+
+        Args:
+            results: (name, (intersection, union, predicted, labelled)) of each micrograph.
+
+        Returns:
+            Metric -> per cent.
+        """
+        if self.format_only:
+            return super().compute_metrics(results)
+        logger = MMLogger.get_current_instance()
+        classes = self.dataset_meta['classes']
+        total = [sum(areas) for areas in zip(*(areas for _, areas in results), strict=True)]
+        scores = self.total_area_to_metrics(*(area.double() for area in total), self.metrics, beta=self.beta)
+        metrics = {'aAcc': 100 * float(scores.pop('aAcc'))}
+        table = PrettyTable()
+        table.add_column('Class', list(classes))
+        for name, values in scores.items():
+            percent = (100 * torch.as_tensor(values)).where(total[3] > 0, torch.nan)
+            if self.nan_to_num is not None:
+                percent = percent.nan_to_num(nan=self.nan_to_num)
+            metrics[f'm{name}'] = float(percent.nanmean())
+            metrics.update({f'{name}.{c}': float(value) for c, value in zip(classes, percent, strict=True)})
+            table.add_column(name, [_text(value) for value in percent.tolist()])
+        print_log(f'per class results:\n{table}', logger)
+
+        rows = [micrograph_row(name, areas, classes) for name, areas in [*results, ('all', total)]]
+        table = PrettyTable(['Micrograph', 'aAcc', 'mIoU', *(f'IoU.{c}' for c in classes)])
+        for row in rows:
+            table.add_row([row['micrograph'], *map(_text, (row['aAcc'], row['mIoU'], *row['IoU'].values()))])
+        print_log(f'per micrograph results ({ABSENT} where no pixel of the class is labelled):\n{table}', logger)
+        if self.report_file is not None:
+            write_report(self.report_file, rows)
+            print_log(f'per micrograph results are saved to {self.report_file}', logger)
+        return metrics
+
+
+def micrograph_row(name: str, areas: Sequence[Tensor], classes: Sequence[str]) -> dict:
+    """What is reported of one micrograph.
+
+    Args:
+        name: The micrograph's name.
+        areas: Intersection, union, predicted and labelled pixels, each (K,) integer.
+        classes: K names.
+
+    Returns:
+        `micrograph`, `aAcc`, `mIoU` and `IoU` (class -> value), in per cent; None for a class that is absent from the
+        label map, and for all when no pixel is labelled.
+    """
+    intersect, union, _, labelled = (area.double() for area in areas)
+    iou = (100 * intersect / union).where(labelled > 0, torch.nan)
+    values = [100 * intersect.sum() / labelled.sum(), iou.nanmean(), *iou]
+    accuracy, mean, *iou = (None if value.isnan() else float(value) for value in values)
+    return dict(micrograph=name, aAcc=accuracy, mIoU=mean, IoU=dict(zip(classes, iou, strict=True)))
+
+
+def write_report(path: Path, rows: Sequence[dict]) -> None:
+    """Writes the rows of :func:`micrograph_row`, the whole file or none.
+
+    Args:
+        path: `.json`: the rows as a list; `.csv`: `micrograph,aAcc,mIoU,IoU.<class>...`, absent classes empty.
+        rows: At least one.
+    """
+    if path.suffix == '.json':
+        text = json.dumps(list(rows), indent=2) + '\n'
+    else:
+        buffer = io.StringIO()
+        writer = csv.writer(buffer, lineterminator='\n')
+        writer.writerow(['micrograph', 'aAcc', 'mIoU', *(f'IoU.{c}' for c in rows[0]['IoU'])])
+        writer.writerows([row['micrograph'], row['aAcc'], row['mIoU'], *row['IoU'].values()] for row in rows)
+        text = buffer.getvalue()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f'{path.name}.{os.getpid()}.tmp')
+    partial.write_text(text)
+    os.replace(partial, path)
+
+
+def _text(value: float | None) -> str:
+    return ABSENT if value is None or math.isnan(value) else f'{value:.2f}'

@@ -1,0 +1,86 @@
+"""Building trained generators from a config and a checkpoint."""
+
+from mmengine.config import Config
+from mmengine.runner.checkpoint import CheckpointLoader
+from mmseg.registry import DATASETS, MODELS, TASK_UTILS
+
+from ..datasets.fraction_scan import dataset_fractions
+from ..phases import FractionSampler
+from .pair_diffusion import PairDiffusion
+from .samplers import SAMPLERS, build_sampler
+
+
+def load_generator(config: Config, checkpoint: str, sampler: str | None = None, steps: int | None = None):
+    """A trained model of a config; EMA weights, where training kept them, as MMEngine stores them in `state_dict`.
+
+    Args:
+        config: Config whose `model` is a :class:`PairDiffusion`.
+        checkpoint: File written by `tools/train.py`.
+        sampler: Short name of a sampler in place of the config's.
+        steps: Number of steps in place of the sampler's.
+
+    Returns:
+        The model, and the resolved sampler config.
+
+    Raises:
+        FileNotFoundError: No such checkpoint.
+        ValueError: The config is of something else, the checkpoint is of another network, or an unknown sampler.
+    """
+    settings = resolve_sampler(config.model.get('sampler', 'ddim'), sampler, steps)
+    model = MODELS.build({**config.model, 'sampler': settings})
+    if not isinstance(model, PairDiffusion):
+        raise ValueError(f'{config.filename} is the config of a {type(model).__name__}, not of a generator.')
+    state = CheckpointLoader.load_checkpoint(str(checkpoint), map_location='cpu')
+    try:
+        model.load_state_dict(state.get('state_dict', state))
+    except RuntimeError as error:
+        raise ValueError(
+            f'{checkpoint} does not fit the network of {config.filename}: {str(error)[:400]}... '
+            'Give the config the checkpoint was trained with, and the same --cfg-options.'
+        ) from error
+    return model, settings
+
+
+def resolve_sampler(configured: str | dict, name: str | None, steps: int | None) -> dict:
+    """The sampler to use: the configured one, or another by its short name; with its own or other steps.
+
+    Args:
+        configured: Of the config.
+        name: A key of `SAMPLERS`, or None.
+        steps: Number of steps, or None.
+
+    Returns:
+        Arguments of a sampler, complete.
+
+    Raises:
+        ValueError: Unknown name or bad steps.
+    """
+    if name is not None and name not in SAMPLERS:
+        raise ValueError(f'Unknown sampler {name!r}; known are {", ".join(SAMPLERS)}.')
+    chosen = name or configured
+    chosen = dict(type=chosen) if isinstance(chosen, str) else dict(chosen)
+    chosen = {**SAMPLERS.get(chosen['type'], {}), **chosen}
+    if steps is not None:
+        chosen['steps'] = steps
+    build_sampler(chosen)
+    return chosen
+
+
+def build_fraction_sampler(config: Config) -> FractionSampler:
+    """The fraction sampler of a generator config over its training tiles.
+
+    Args:
+        config: Has `train_dataloader.dataset`, and perhaps `fraction_sampler` with arguments of `FractionSampler`.
+
+    Returns:
+        The sampler.
+    """
+    classes, vectors = dataset_fractions(config.train_dataloader.dataset)
+    settings = dict(config.get('fraction_sampler', {}))
+    return TASK_UTILS.build({'type': 'FractionSampler', **settings, 'vectors': vectors, 'classes': classes})
+
+
+def dataset_palette(config: Config) -> list[list[int]]:
+    """RGB colours of the classes of a config's training set."""
+    dataset = DATASETS.build({**config.train_dataloader.dataset, 'lazy_init': True})
+    return [list(colour) for colour in dataset.metainfo['palette']]

@@ -1,0 +1,145 @@
+"""PairDiffusion: what all generators share, the noising (Eq. 1), the loss (Eq. 3) and the sampling (Eq. 4-6)."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+import diffusers
+import torch
+from mmengine.model import BaseModel
+from mmengine.structures import PixelData
+from mmseg.registry import MODELS
+from torch import Tensor
+from torch.nn import functional as F
+
+from ..phases import phase_fractions, sample_generator
+from .samplers import build_sampler
+
+# Pairs drawn during validation use this seed, so that the epochs of a run can be compared by eye.
+VALIDATION_SEED = 0
+
+
+class PairDiffusion(BaseModel):
+    """A diffusion model over pair tensors.
+
+    A subclass says what the condition is, how the network takes it, and which random stream it draws from.
+
+    Args:
+        data_preprocessor: Config of a :class:`PairDataPreprocessor`.
+        sampler: Short name or config of a sampler.
+        lambda_l1: Weight of the L1 term, lambda of Eq. 3.
+        num_train_timesteps: Steps of the training noise schedule.
+        noise_schedule: Arguments of diffusers' `DDPMScheduler` that differ from its defaults.
+    """
+
+    stream: str
+
+    def __init__(
+        self,
+        data_preprocessor: dict,
+        sampler: str | dict = 'ddim',
+        lambda_l1: float = 1.0,
+        num_train_timesteps: int = 1000,
+        noise_schedule: dict | None = None,
+    ) -> None:
+        # Built here, as BaseModel would look it up in mmengine's registry unless a config's scope says otherwise.
+        super().__init__(data_preprocessor=MODELS.build(data_preprocessor))
+        self.training_schedule = diffusers.DDPMScheduler(num_train_timesteps, **(noise_schedule or {}))
+        self.sampler = build_sampler(sampler)
+        self.lambda_l1 = lambda_l1
+
+    @abstractmethod
+    def condition(self, inputs: dict) -> Any:
+        """What steers the network: from the preprocessor's `inputs` to what :meth:`predict` takes."""
+
+    @abstractmethod
+    def augment_condition(self, condition: Any) -> Any:
+        """Random changes of the condition in training."""
+
+    @abstractmethod
+    def predict(self, x: Tensor, t: Tensor, condition: Any) -> Tensor:
+        """epsilon_theta(x_t, t, c): (N, 1+M, H, W) noisy pairs to the predicted noise of the same shape."""
+
+    def forward(self, inputs: dict, data_samples: Sequence | None = None, mode: str = 'tensor') -> Any:
+        """Entry point of MMEngine.
+
+        Args:
+            inputs: What the preprocessor returns: `pairs`, `fractions`.
+            data_samples: N data samples; `predict` fills them.
+            mode: 'loss' for training; 'predict' to draw a pair for each condition of the batch; 'tensor' for the
+                drawn pair tensors.
+
+        Returns:
+            Losses by name, data samples, or (N, 1+M, H, W) pair tensors.
+
+        Raises:
+            ValueError: Unknown mode.
+        """
+        if mode == 'loss':
+            return self.loss(inputs['pairs'], self.augment_condition(self.condition(inputs)))
+        indices = [self._index(sample, i) for i, sample in enumerate(data_samples or inputs['pairs'])]
+        if mode == 'tensor':
+            return self.sample(self.condition(inputs), VALIDATION_SEED, indices)
+        if mode == 'predict':
+            pairs = self.sample(self.condition(inputs), VALIDATION_SEED, indices)
+            return self._fill(data_samples, pairs, inputs)
+        raise ValueError(f"mode must be 'loss', 'predict' or 'tensor', got {mode!r}.")
+
+    @staticmethod
+    def _index(sample: Any, position: int) -> int:
+        """Which sample of the data set this is, so that its noise does not depend on the batch."""
+        return int(sample.metainfo.get('sample_idx', position)) if hasattr(sample, 'metainfo') else position
+
+    def loss(self, x0: Tensor, condition: Any) -> dict[str, Tensor]:
+        """Eq. 3 at random time steps; each term is a mean over elements.
+
+        Args:
+            x0: (N, 1+M, H, W) float32 in [-1, 1], clean pairs.
+            condition: What :meth:`predict` takes.
+
+        Returns:
+            `loss_mse`, and `loss_l1` (times lambda) unless lambda is 0.
+        """
+        steps = self.training_schedule.config.num_train_timesteps
+        t = torch.randint(steps, (len(x0),), device=x0.device)
+        epsilon = torch.randn_like(x0)
+        x_t = self.training_schedule.add_noise(x0, epsilon, t)  # Eq. 1
+        epsilon_theta = self.predict(x_t, t, condition).float()
+        losses = dict(loss_mse=F.mse_loss(epsilon_theta, epsilon))
+        if self.lambda_l1:
+            losses['loss_l1'] = self.lambda_l1 * F.l1_loss(epsilon_theta, epsilon)
+        return losses
+
+    @torch.no_grad()
+    def sample(self, condition: Any, seed: int, indices: Sequence[int]) -> Tensor:
+        """Draws pairs (Eq. 6). Pair i is a function of its condition, the seed and its index.
+
+        Args:
+            condition: What :meth:`predict` takes, for N pairs.
+            seed: Seed of the run, >= 0.
+            indices: Index of each of the N pairs.
+
+        Returns:
+            (N, 1+M, H, W) float32 in [-1, 1].
+        """
+        size = self.data_preprocessor.size
+        return self.sampler(
+            lambda x, t: self.predict(x, t, condition),
+            shape=(self.data_preprocessor.num_channels, size, size),
+            generators=[sample_generator(seed, index, self.stream) for index in indices],
+            training_schedule=self.training_schedule,
+            device=next(self.parameters()).device,
+        )
+
+    def _fill(self, data_samples: Sequence, pairs: Tensor, inputs: dict) -> Sequence:
+        """Adds the drawn pairs, the real ones they stand beside, and both fractions to the data samples."""
+        drawn = self.data_preprocessor.decode(pairs)
+        measured = phase_fractions(drawn.labels, self.data_preprocessor.codec.num_classes)
+        for i, sample in enumerate(data_samples):
+            sample.pred_sem_seg = PixelData(data=drawn.labels[i : i + 1])
+            sample.pred_image = PixelData(data=drawn.images[i : i + 1])
+            sample.real_sem_seg = PixelData(data=inputs['labels'][i : i + 1])
+            sample.real_image = PixelData(data=inputs['images'][i : i + 1])
+            sample.target_fractions = inputs['fractions'][i]
+            sample.measured_fractions = measured[i]
+        return data_samples

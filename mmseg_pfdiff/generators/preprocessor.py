@@ -1,0 +1,149 @@
+"""PairDataPreprocessor: mmseg samples to pair tensors with their fractions, and pair tensors back to pairs."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from mmengine.model import BaseDataPreprocessor
+from mmseg.registry import MODELS
+from torch import Tensor
+from torch.nn import functional as F
+
+from ..phases import PhaseCodec, phase_fractions
+
+
+class DecodedPairs(NamedTuple):
+    """Pairs as a person sees them.
+
+    Attributes:
+        images: (N, H, W) uint8.
+        labels: (N, H, W) uint8, class indices 0..K-1.
+        margins: (N, H, W) float32 >= 0, by how much each pixel's class won.
+    """
+
+    images: Tensor
+    labels: Tensor
+    margins: Tensor
+
+
+def reduce_labels(labels: Tensor, factor: int, num_classes: int, ignore_index: int = 255) -> Tensor:
+    """Label maps at a lower resolution: the commonest value of each block, on a tie the one of its first pixel.
+
+    The tie rule favours no class, so that phase fractions keep their mean.
+
+    Args:
+        labels: (N, H, W), integer, values 0..K-1 or `ignore_index`; H and W are multiples of the factor.
+        factor: Side of a block.
+        num_classes: K.
+        ignore_index: Label of ignored pixels, which vote like a class.
+
+    Returns:
+        (N, H / factor, W / factor), same dtype.
+    """
+    if factor == 1:
+        return labels
+    index = torch.where(labels == ignore_index, num_classes, labels).long()
+    votes = F.one_hot(index, num_classes + 1).permute(0, 3, 1, 2).float()
+    first = votes[..., ::factor, ::factor]
+    winner = (F.avg_pool2d(votes, factor) * factor**2 + 0.5 * first).argmax(1)
+    return torch.where(winner == num_classes, ignore_index, winner).to(labels.dtype)
+
+
+@MODELS.register_module()
+class PairDataPreprocessor(BaseDataPreprocessor):
+    """Turns a batch of an mmseg data set into pair tensors, and generated pair tensors into images and label maps.
+
+    Tiles larger than `size` are reduced by a whole factor: the mean of each block for the image, its commonest label
+    for the mask. The fractions are those of the reduced label map, which is what the network sees.
+
+    Args:
+        num_classes: K.
+        size: Height and width of a pair.
+        code: Of :class:`~mmseg_pfdiff.phases.PhaseCodec`: 'simplex' or 'palette'.
+        palette: Of the codec, for 'palette'.
+        non_blocking: Of `BaseDataPreprocessor`.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        size: int,
+        code: str = 'simplex',
+        palette: Sequence[Sequence[int]] | None = None,
+        non_blocking: bool = False,
+    ) -> None:
+        super().__init__(non_blocking)
+        self.codec = PhaseCodec(num_classes, code, palette)
+        self.size = size
+        self.num_channels = 1 + self.codec.num_channels
+
+    def forward(self, data: dict, training: bool = False) -> dict:
+        """A batch from the data loader to network input.
+
+        Args:
+            data: `inputs`: N tensors (1 or 3, H, W) uint8, 3 equal channels count as grey; `data_samples`: N
+                `SegDataSample` with `gt_sem_seg`.
+            training: Unused; augmentation is the pipeline's work.
+
+        Returns:
+            `inputs`: dict of `images` (N, size, size) float32 in [0, 255], `labels` (N, size, size) int64, `pairs`
+            (N, 1+M, size, size) float32 in [-1, 1] and `fractions` (N, K) float32; `data_samples` as they were.
+
+        Raises:
+            ValueError: A tile that is no whole multiple of `size`.
+        """
+        data = self.cast_data(data)
+        images = torch.stack([image.float().mean(0) for image in data['inputs']])
+        labels = torch.stack([sample.gt_sem_seg.data[0] for sample in data['data_samples']])
+        images, labels = self.reduce(images, labels, self._factor(images))
+        fractions = phase_fractions(labels, self.codec.num_classes)
+        pairs = self.encode(images, labels)
+        inputs = dict(images=images, labels=labels, pairs=pairs, fractions=fractions.float())
+        return dict(inputs=inputs, data_samples=data['data_samples'])
+
+    def _factor(self, images: Tensor) -> int:
+        height, width = images.shape[-2:]
+        if height % self.size or height // self.size != width / self.size:
+            raise ValueError(
+                f'Tiles of {height}x{width} cannot be reduced to {self.size}x{self.size} by a whole factor. Convert '
+                f'the data set with a --tile-size that is a multiple of {self.size}.'
+            )
+        return height // self.size
+
+    def reduce(self, images: Tensor, labels: Tensor, factor: int) -> tuple[Tensor, Tensor]:
+        """A pair at a lower resolution.
+
+        Args:
+            images: (N, H, W) float.
+            labels: (N, H, W) integer.
+            factor: Whole factor >= 1 that divides H and W.
+
+        Returns:
+            Both at (N, H / factor, W / factor).
+        """
+        reduced = F.avg_pool2d(images[:, None], factor)[:, 0]
+        return reduced, reduce_labels(labels, factor, self.codec.num_classes, self.codec.ignore_index)
+
+    def encode(self, images: Tensor, labels: Tensor) -> Tensor:
+        """Images and label maps to a pair tensor.
+
+        Args:
+            images: (N, H, W), values 0..255, any dtype.
+            labels: (N, H, W), integer, values 0..K-1 or 255.
+
+        Returns:
+            (N, 1+M, H, W) float32 in [-1, 1].
+        """
+        return torch.cat([images[:, None].float() / 127.5 - 1, self.codec.encode(labels)], dim=1)
+
+    def decode(self, pairs: Tensor) -> DecodedPairs:
+        """A pair tensor to images and label maps.
+
+        Args:
+            pairs: (N, 1+M, H, W) float in [-1, 1].
+
+        Returns:
+            Images, labels, margins.
+        """
+        images = ((pairs[:, 0].float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+        return DecodedPairs(images, *self.codec.decode(pairs[:, 1:]))

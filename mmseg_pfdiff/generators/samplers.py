@@ -1,0 +1,124 @@
+"""Samplers: diffusers' schedulers by name, and Eq. 5 of the paper as printed."""
+
+import inspect
+from collections.abc import Callable, Sequence
+
+import diffusers
+import torch
+from diffusers import DDIMScheduler
+from diffusers.schedulers.scheduling_ddim import DDIMSchedulerOutput
+from diffusers.utils.torch_utils import randn_tensor
+from torch import Tensor
+
+
+class RenoiseScheduler(DDIMScheduler):
+    """Eq. 5 as printed: the predicted clean sample is noised again with fresh noise.
+
+    DDIM would reuse the predicted noise. Fresh noise lets later steps mend the errors of earlier ones, which a briefly
+    trained network needs.
+    """
+
+    def step(self, model_output: Tensor, timestep: int, sample: Tensor, generator=None, return_dict: bool = True):
+        """One step from t to the next lower time step.
+
+        Args:
+            model_output: (N, C, H, W), the prediction of the network.
+            timestep: t.
+            sample: (N, C, H, W), x_t.
+            generator: One generator, or a list with one for each sample.
+            return_dict: Kept for diffusers' signature.
+
+        Returns:
+            x at the next time step as `prev_sample`; the clean sample of Eq. 4 as `pred_original_sample`.
+        """
+        x0 = super().step(model_output, timestep, sample).pred_original_sample  # Eq. 4
+        lower = self.timesteps[self.timesteps < int(timestep)]
+        previous = x0
+        if len(lower):
+            noise = randn_tensor(x0.shape, generator=generator, device=x0.device, dtype=x0.dtype)
+            previous = self.add_noise(x0, noise, lower[:1])  # Eq. 5
+        if not return_dict:
+            return previous, x0
+        return DDIMSchedulerOutput(prev_sample=previous, pred_original_sample=x0)
+
+
+# Short names for the command line. The clean pair lies in [-1, 1], so schedulers that can clip it there do.
+SAMPLERS = {
+    'ddim': dict(type='DDIMScheduler', steps=50, eta=0.0, timestep_spacing='trailing'),
+    'renoise': dict(type='RenoiseScheduler', steps=50, timestep_spacing='trailing'),
+    'dpmsolver++': dict(type='DPMSolverMultistepScheduler', steps=20, algorithm_type='dpmsolver++', solver_order=2),
+    'unipc': dict(type='UniPCMultistepScheduler', steps=20),
+}
+
+
+class Sampler:
+    """The sampling loop: from noise to a clean sample in a few steps.
+
+    Args:
+        type: Name of a diffusers scheduler, or 'RenoiseScheduler'.
+        steps: Number of network evaluations, T of the paper.
+        eta: Share of fresh noise for schedulers that take one (DDIM); 0 is the paper's.
+        **scheduler_args: Arguments of the scheduler that differ from the training schedule's.
+
+    Raises:
+        ValueError: Unknown scheduler, or steps < 1.
+    """
+
+    def __init__(self, type: str = 'DDIMScheduler', steps: int = 50, eta: float = 0.0, **scheduler_args) -> None:
+        self.scheduler_class = RenoiseScheduler if type == 'RenoiseScheduler' else getattr(diffusers, type, None)
+        if self.scheduler_class is None:
+            raise ValueError(f'diffusers has no scheduler {type!r}; short names are {sorted(SAMPLERS)}.')
+        if steps < 1:
+            raise ValueError(f'A sampler needs at least 1 step, got {steps}.')
+        self.steps = steps
+        self.eta = eta
+        self.scheduler_args = scheduler_args
+
+    def __call__(
+        self,
+        predict_noise: Callable[[Tensor, Tensor], Tensor],
+        shape: Sequence[int],
+        generators: Sequence[torch.Generator],
+        training_schedule: diffusers.SchedulerMixin,
+        device: torch.device | str = 'cpu',
+    ) -> Tensor:
+        """Draws one sample for each generator.
+
+        Args:
+            predict_noise: (x_t, t) -> what the network predicts, shaped like x_t (N, C, H, W).
+            shape: (C, H, W) of a sample.
+            generators: N CPU generators; sample i uses the numbers of generator i alone.
+            training_schedule: The scheduler the network was trained with; its noise schedule is taken over.
+            device: Where to sample.
+
+        Returns:
+            (N, C, H, W) float32 in [-1, 1], the clean samples.
+        """
+        scheduler = self.scheduler_class.from_config(training_schedule.config, **self.scheduler_args)
+        # Time steps stay on the CPU: on a GPU every scheduler.step would wait for the device.
+        scheduler.set_timesteps(self.steps, device='cpu')
+        noise = [torch.randn(tuple(shape), generator=generator) for generator in generators]
+        x = torch.stack(noise).to(device) * scheduler.init_noise_sigma  # x_T
+        accepted = inspect.signature(scheduler.step).parameters
+        options = {k: v for k, v in dict(generator=list(generators), eta=self.eta).items() if k in accepted}
+        for t in scheduler.timesteps:
+            prediction = predict_noise(scheduler.scale_model_input(x, t), t)
+            x = scheduler.step(prediction, t, x, **options).prev_sample
+        return x.float().clamp(-1, 1)
+
+
+def build_sampler(config: str | dict) -> Sampler:
+    """A sampler from a short name or from `dict(type=..., steps=..., ...)`, whose type may be a short name too.
+
+    Args:
+        config: A key of :data:`SAMPLERS`, or the arguments of :class:`Sampler`.
+
+    Returns:
+        The sampler.
+    """
+    config = dict(type=config) if isinstance(config, str) else dict(config)
+    return Sampler(**{**SAMPLERS.get(config['type'], {}), **config, 'type': _scheduler_name(config['type'])})
+
+
+def _scheduler_name(name: str) -> str:
+    return SAMPLERS[name]['type'] if name in SAMPLERS else name

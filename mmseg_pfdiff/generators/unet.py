@@ -1,0 +1,116 @@
+"""PairUNet: the denoising U-Net of Tables A2 and A3, built on diffusers."""
+
+from collections.abc import Sequence
+
+from diffusers import UNet2DConditionModel, UNet2DModel
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+# Attention heads of the deepest stage, and channels of a head where diffusers asks for those instead.
+NUM_HEADS = 8
+
+
+class PairUNet(nn.Module):
+    """A U-Net whose deepest stage attends, optionally steered by phase fractions.
+
+    With `num_fractions`, c passes a linear layer to the width of the time embedding and is added to it, so that it
+    reaches every ResNet block, and enters as the one token of the cross-attention at the deepest stage
+    (Section 2.2.1). Without, the deepest stage attends to itself only (Table A3).
+
+    With `patch_size` p the network works on p times smaller maps of p^2 times more channels (pixel-unshuffle before,
+    pixel-shuffle after it).
+
+    Args:
+        in_channels: Channels of the noisy input and of what is concatenated to it.
+        out_channels: Channels of the prediction.
+        num_fractions: K, or 0 for a network without phase fractions.
+        block_out_channels: Width of each stage; each next one works at half the resolution.
+        layers_per_block: ResNet blocks of a stage on the way down (one more on the way up).
+        patch_size: p >= 1.
+        noise_level_input: Also takes the noise level of a conditioning image (networks without fractions only).
+        norm_num_groups: Groups of the group norms; divides every width.
+
+    Attributes:
+        net: The diffusers model; `net.config` rebuilds it.
+        divisor: Height and width of an input must be multiples of this.
+
+    Raises:
+        ValueError: `noise_level_input` together with fractions.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        num_fractions: int = 0,
+        block_out_channels: Sequence[int] = (128, 128, 256, 256, 512, 512),
+        layers_per_block: int = 2,
+        patch_size: int = 1,
+        noise_level_input: bool = False,
+        norm_num_groups: int = 32,
+    ) -> None:
+        super().__init__()
+        if noise_level_input and num_fractions:
+            raise ValueError('noise_level_input needs a network without phase fractions (num_fractions=0).')
+        stages = len(block_out_channels)
+        self.patch_size = patch_size
+        self.divisor = patch_size * 2 ** (stages - 1)
+        common = dict(
+            in_channels=in_channels * patch_size**2,
+            out_channels=out_channels * patch_size**2,
+            block_out_channels=tuple(block_out_channels),
+            layers_per_block=layers_per_block,
+            norm_num_groups=norm_num_groups,
+        )
+        plain = stages - 1
+        if num_fractions:
+            self.net = UNet2DConditionModel(
+                down_block_types=('DownBlock2D',) * plain + ('CrossAttnDownBlock2D',),
+                up_block_types=('CrossAttnUpBlock2D',) + ('UpBlock2D',) * plain,
+                class_embed_type='simple_projection',
+                projection_class_embeddings_input_dim=num_fractions,
+                encoder_hid_dim=num_fractions,
+                encoder_hid_dim_type='text_proj',
+                cross_attention_dim=block_out_channels[-1],
+                # In UNet2DConditionModel this argument is, by a known misnomer, the number of heads.
+                attention_head_dim=NUM_HEADS,
+                **common,
+            )
+        else:
+            self.net = UNet2DModel(
+                down_block_types=('DownBlock2D',) * plain + ('AttnDownBlock2D',),
+                up_block_types=('AttnUpBlock2D',) + ('UpBlock2D',) * plain,
+                class_embed_type='timestep' if noise_level_input else None,
+                attention_head_dim=block_out_channels[-1] // NUM_HEADS,
+                **common,
+            )
+
+    def forward(
+        self, x: Tensor, t: Tensor | int, fractions: Tensor | None = None, noise_level: Tensor | None = None
+    ) -> Tensor:
+        """Predicts the noise, epsilon_theta of Eq. 3.
+
+        Args:
+            x: (N, in_channels, H, W) float.
+            t: Time step of the batch, or (N,) int64 time steps.
+            fractions: c, (N, K) float; a zero vector stands for no condition. Only with `num_fractions`.
+            noise_level: (N,) float, in time steps. Only with `noise_level_input`.
+
+        Returns:
+            (N, out_channels, H, W).
+
+        Raises:
+            ValueError: H or W is not a multiple of :attr:`divisor`.
+        """
+        if x.shape[-2] % self.divisor or x.shape[-1] % self.divisor:
+            raise ValueError(
+                f'This U-Net needs heights and widths that are multiples of {self.divisor}, got {tuple(x.shape[-2:])}.'
+            )
+        if self.patch_size > 1:
+            x = F.pixel_unshuffle(x, self.patch_size)
+        if fractions is not None:
+            fractions = fractions.to(x.dtype)
+            out = self.net(x, t, encoder_hidden_states=fractions[:, None], class_labels=fractions).sample
+        else:
+            out = self.net(x, t, class_labels=noise_level).sample
+        return F.pixel_shuffle(out, self.patch_size) if self.patch_size > 1 else out

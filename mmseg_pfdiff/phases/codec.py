@@ -1,0 +1,142 @@
+"""PhaseCodec: label maps to mask channels a diffusion model can draw, and back."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from .fractions import IGNORE_INDEX
+
+
+def simplex_codes(num_classes: int) -> Tensor:
+    """Vertices of a regular simplex, every two equally far apart, as large as [-1, 1] allows here.
+
+    For K a power of two they are the rows of a Hadamard matrix without its constant column (K = 4: the tetrahedron in
+    a cube); else those of a Helmert matrix, scaled to a largest component of 1.
+
+    Args:
+        num_classes: K >= 2.
+
+    Returns:
+        (K, K-1) float32 in [-1, 1], rows of equal length that sum to zero.
+    """
+    if num_classes & (num_classes - 1) == 0:
+        hadamard = torch.ones(1, 1)
+        for _ in range(int(math.log2(num_classes))):
+            hadamard = torch.kron(torch.tensor([[1.0, 1.0], [1.0, -1.0]]), hadamard)
+        return hadamard[:, 1:].contiguous()
+    codes = torch.zeros(num_classes, num_classes - 1)
+    for column in range(num_classes - 1):
+        # Helmert: column j compares class j+1 with the mean of the classes before it.
+        n = column + 1
+        codes[:n, column] = 1 / math.sqrt(n * (n + 1))
+        codes[n, column] = -n / math.sqrt(n * (n + 1))
+    return codes / codes.abs().max()
+
+
+def palette_codes(palette: Sequence[Sequence[int]]) -> Tensor:
+    """RGB colours 0..255 scaled to [-1, 1]: the paper's three-channel mask.
+
+    Args:
+        palette: K colours of three values 0..255.
+
+    Returns:
+        (K, 3) float32 in [-1, 1].
+
+    Raises:
+        ValueError: Not K triples in 0..255, or two classes of one colour.
+    """
+    colours = torch.as_tensor(palette, dtype=torch.float32)
+    if colours.ndim != 2 or colours.shape[1] != 3 or colours.min() < 0 or colours.max() > 255:
+        raise ValueError(f'A palette has one (R, G, B) in 0..255 for each class, got {palette}.')
+    if len(colours.unique(dim=0)) != len(colours):
+        raise ValueError(f'Two classes share a colour and could not be told apart: {palette}.')
+    return colours / 127.5 - 1
+
+
+class PhaseCodec:
+    """Maps K classes to M channels and back.
+
+    Args:
+        num_classes: K >= 2.
+        code: 'simplex' (M = K-1, classes equally far apart) or 'palette' (M = 3, the paper's reading).
+        palette: K RGB colours, needed by 'palette' alone.
+        ignore_index: Label that encodes to the zero vector.
+
+    Attributes:
+        codes: (K, M) float32 in [-1, 1].
+        num_channels: M.
+
+    Raises:
+        ValueError: Unknown code, fewer than two classes, or a palette that does not fit them.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        code: str = 'simplex',
+        palette: Sequence[Sequence[int]] | None = None,
+        ignore_index: int = IGNORE_INDEX,
+    ) -> None:
+        if not 2 <= num_classes <= ignore_index:
+            raise ValueError(f'num_classes must be 2..{ignore_index}, got {num_classes}.')
+        if code == 'simplex':
+            self.codes = simplex_codes(num_classes)
+        elif code == 'palette':
+            if palette is None or len(palette) != num_classes:
+                raise ValueError(f"code='palette' needs a palette of {num_classes} colours, got {palette}.")
+            self.codes = palette_codes(palette)
+        else:
+            raise ValueError(f"code must be 'simplex' or 'palette', got {code!r}.")
+        self.num_classes = num_classes
+        self.num_channels = self.codes.shape[1]
+        self.ignore_index = ignore_index
+
+    def encode(self, labels: Tensor) -> Tensor:
+        """Label maps to mask channels.
+
+        Args:
+            labels: (N, H, W), any integer dtype, values 0..K-1 or `ignore_index`.
+
+        Returns:
+            (N, M, H, W) float32 in [-1, 1]; ignored pixels are zero in all channels.
+
+        Raises:
+            ValueError: A label is neither a class nor ignored.
+        """
+        index = labels.long()
+        ignored = index == self.ignore_index
+        wrong = index[~ignored & ((index < 0) | (index >= self.num_classes))]
+        if wrong.numel():
+            raise ValueError(
+                f'Labels must be 0..{self.num_classes - 1} or {self.ignore_index}, got {wrong.unique().tolist()}.'
+            )
+        table = torch.cat([self.codes, torch.zeros(1, self.num_channels)]).to(labels.device)
+        return table[torch.where(ignored, self.num_classes, index)].permute(0, 3, 1, 2).contiguous()
+
+    def scores(self, channels: Tensor) -> Tensor:
+        """How well each class explains each pixel: minus half the squared distance, up to what classes share.
+
+        Args:
+            channels: (N, M, H, W) float.
+
+        Returns:
+            (N, K, H, W) float32, x . v_k - |v_k|^2 / 2 for the code v_k; the largest is the nearest code.
+        """
+        codes = self.codes.to(channels.device)
+        dots = torch.einsum('nmhw,km->nkhw', channels.float(), codes)
+        return dots - codes.square().sum(1)[:, None, None] / 2
+
+    def decode(self, channels: Tensor) -> tuple[Tensor, Tensor]:
+        """Mask channels to the classes of the nearest codes.
+
+        Args:
+            channels: (N, M, H, W) float.
+
+        Returns:
+            Label maps (N, H, W) uint8 in 0..K-1, and each pixel's margin (N, H, W) float32 >= 0, the best minus the
+            second best score.
+        """
+        best = self.scores(channels).topk(2, dim=1)
+        return best.indices[:, 0].to(torch.uint8), best.values[:, 0] - best.values[:, 1]

@@ -1,0 +1,63 @@
+"""Phase fractions: measuring them, and jittering them as the paper does (Eq. 7)."""
+
+import torch
+from torch import Tensor
+
+IGNORE_INDEX = 255
+
+
+def phase_fractions(labels: Tensor, num_classes: int, ignore_index: int = IGNORE_INDEX) -> Tensor:
+    """Share of each class among the pixels of a label map that are not ignored.
+
+    Args:
+        labels: (..., H, W), any integer dtype, values 0..K-1 or `ignore_index`.
+        num_classes: K.
+        ignore_index: Label of pixels that do not count.
+
+    Returns:
+        (..., K) float64, each vector sums to 1.
+
+    Raises:
+        ValueError: A label is neither a class nor ignored, or a map holds ignored pixels only.
+    """
+    maps = labels.reshape(-1, labels.shape[-2] * labels.shape[-1]).long()
+    known = maps != ignore_index
+    wrong = maps[known & ((maps < 0) | (maps >= num_classes))]
+    if wrong.numel():
+        raise ValueError(
+            f'Labels must be 0..{num_classes - 1} or {ignore_index} (ignored), got {wrong.unique().tolist()}.'
+        )
+    # One bincount for the whole batch: map n counts into bins n*(K+1) .. n*(K+1)+K, the last for ignored pixels.
+    bins = torch.where(known, maps, num_classes)
+    bins = bins + torch.arange(len(maps), device=maps.device)[:, None] * (num_classes + 1)
+    counts = torch.bincount(bins.flatten(), minlength=len(maps) * (num_classes + 1))
+    counts = counts.reshape(len(maps), num_classes + 1)[:, :num_classes].double()
+    totals = counts.sum(1, keepdim=True)
+    if (totals == 0).any():
+        empty = (totals[:, 0] == 0).nonzero().flatten().tolist()
+        raise ValueError(f'Label maps {empty} of the batch hold ignored pixels only: they have no phase fractions.')
+    return (counts / totals).reshape(*labels.shape[:-2], num_classes)
+
+
+def perturb_fractions(
+    fractions: Tensor, sigma: float = 0.02, epsilon: float = 0.01, generator: torch.Generator | None = None
+) -> Tensor:
+    """Eq. 7: Gaussian jitter whose deviation grows with the component, then back onto the simplex.
+
+    Negative components are set to zero before normalising; the printed formula lacks this, and a phase of fraction
+    zero would be negative half of the time.
+
+    Args:
+        fractions: (..., K) float, c; each vector sums to 1.
+        sigma: The paper's sigma.
+        epsilon: The paper's epsilon; what lets an absent phase appear.
+        generator: Source of the jitter, on the device of `fractions`.
+
+    Returns:
+        (..., K), c', same dtype; non-negative, each vector sums to 1.
+    """
+    noise = torch.randn(fractions.shape, generator=generator, dtype=fractions.dtype, device=fractions.device)
+    jittered = (fractions + sigma * (fractions + epsilon) * noise).clamp(min=0)
+    total = jittered.sum(-1, keepdim=True)
+    # With a large sigma all components may fall below zero at once: such a vector stays as it was.
+    return torch.where(total > 0, jittered / total.clamp(min=torch.finfo(total.dtype).tiny), fractions)

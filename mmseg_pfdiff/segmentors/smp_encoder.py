@@ -1,0 +1,91 @@
+"""Any encoder of segmentation_models_pytorch (smp) as a backbone of mmsegmentation."""
+
+from collections.abc import Sequence
+
+from mmengine.model import BaseModule
+from mmseg.registry import MODELS
+from segmentation_models_pytorch.encoders import get_encoder
+from torch import Tensor
+
+
+@MODELS.register_module()
+class SMPEncoder(BaseModule):
+    """An smp encoder, its parameters and features unchanged.
+
+    As with mmseg's own backbones, building it never reads pretrained weights: :meth:`init_weights` does, which the
+    Runner calls before training and not before a test.
+
+    Args:
+        name: smp's name of the encoder: `'resnet50'`, `'efficientnet-b0'`, `'tu-<any timm model>'`, ...
+        in_channels: Channels of the image. With pretrained weights the first convolution is adapted as smp does.
+        depth: Number of stages; feature i of the `depth + 1` features has stride 2**i.
+        weights: Pretrained weights by smp's name (True for `tu-` encoders), None for random ones.
+        out_indices: Which features to return, all by default. `(2, 3, 4, 5)`, strides 4 to 32, is what mmseg's decode
+            heads expect.
+        init_cfg: mmengine's initialisation, e.g. `dict(type='Pretrained', checkpoint=...)`; takes the place of
+            `weights`.
+        **encoder_args: Passed on to `smp.encoders.get_encoder`, e.g. `output_stride=16`.
+
+    Raises:
+        KeyError: smp has no encoder of that name.
+        ValueError: `out_indices` are not indices of the features.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        in_channels: int = 3,
+        depth: int = 5,
+        weights: str | bool | None = 'imagenet',
+        out_indices: Sequence[int] | None = None,
+        init_cfg: dict | list[dict] | None = None,
+        **encoder_args,
+    ):
+        super().__init__(init_cfg)
+        self.name = name
+        self.weights = weights
+        self.build_args = dict(name=name, in_channels=in_channels, depth=depth, **encoder_args)
+        self.encoder = get_encoder(weights=None, **self.build_args)
+        self.out_indices = tuple(range(depth + 1)) if out_indices is None else tuple(out_indices)
+        if not set(self.out_indices) <= set(range(depth + 1)):
+            raise ValueError(f'out_indices must lie in 0..{depth} for depth={depth}, got {self.out_indices}.')
+
+    @property
+    def out_channels(self) -> list[int]:
+        """Channels of the returned features: what `decode_head.in_channels` has to say."""
+        return [self.encoder.out_channels[i] for i in self.out_indices]
+
+    def init_weights(self) -> None:
+        """Loads the pretrained weights, or follows `init_cfg` when there is one.
+
+        Raises:
+            RuntimeError: The weights are unknown or cannot be fetched; the message says how to train without.
+        """
+        # BaseModule would go on to smp's own children, some of which have an `init_weights` of another meaning.
+        if self.init_cfg:
+            super().init_weights()
+            return
+        if self.weights is not None:
+            try:
+                pretrained = get_encoder(weights=self.weights, **self.build_args)
+            except Exception as error:  # many libraries below, each with its own errors for "no network"
+                raise RuntimeError(
+                    f'Pretrained weights {self.weights!r} of encoder {self.name!r} could not be loaded '
+                    f'({type(error).__name__}: {error}). Connect to the network once so that they are cached, or '
+                    'train from random weights with `--cfg-options model.backbone.weights=None`.'
+                ) from error
+            self.encoder.load_state_dict(pretrained.state_dict())
+        self._is_init = True
+
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        """Features of an image.
+
+        Args:
+            image: (N, in_channels, H, W) float, of any size.
+
+        Returns:
+            One (N, C_i, ~H / 2**i, ~W / 2**i) tensor for each i of `out_indices`. Feature 0 is the image itself (it
+            tells the decode head the size to predict at); encoders without a stride-2 stage give 0 channels there.
+        """
+        features = self.encoder(image)
+        return tuple(features[i] for i in self.out_indices)

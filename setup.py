@@ -1,0 +1,83 @@
+"""Packaging. Configs and tools travel inside the package under `.mim`, as those of the OpenMMLab packages do."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+ROOT = Path(__file__).parent
+MIM = ROOT / 'mmseg_pfdiff' / '.mim'
+
+
+def read_version() -> str:
+    """The version, without importing the package and what it needs."""
+    scope: dict = {}
+    exec((ROOT / 'mmseg_pfdiff' / 'version.py').read_text(), scope)
+    return scope['__version__']
+
+
+def lay_mim_files() -> None:
+    """Copies configs and tools into the package; an editable install links them, so that edits show."""
+    editable = any(command in sys.argv for command in ('develop', 'editable_wheel'))
+    MIM.mkdir(exist_ok=True)
+    for name in ('configs', 'tools'):
+        target = MIM / name
+        if target.is_symlink():
+            target.unlink()
+        shutil.rmtree(target, ignore_errors=True)
+        if editable:
+            os.symlink(ROOT / name, target)
+        else:
+            shutil.copytree(ROOT / name, target, ignore=shutil.ignore_patterns('__pycache__'))
+
+
+def mim_files() -> list[str]:
+    """Paths under `.mim`, as package data names them."""
+    return [str(p.relative_to(MIM.parent)) for p in MIM.rglob('*') if p.is_file()]
+
+
+lay_mim_files()
+setup(
+    name='mmseg-pfdiff',
+    version=read_version(),
+    description='Micrograph image-mask pair synthesis by phase-fraction guided diffusion, a plug-in of mmsegmentation',
+    long_description=(ROOT / 'README.md').read_text() if (ROOT / 'README.md').exists() else '',
+    long_description_content_type='text/markdown',
+    python_requires='>=3.10',  # `X | Y` types, zip(strict=)
+    # Only our own: a stray `tests` on the path would clash with others'.
+    packages=find_packages(include=['mmseg_pfdiff', 'mmseg_pfdiff.*']),
+    package_data={'mmseg_pfdiff': ['datasets/splits/**/*.txt', *mim_files()]},
+    install_requires=[
+        'torch>=2.6',  # safe_globals under names of their own, see engine/safe_loading.py
+        'torchvision',  # whichever belongs to torch
+        'diffusers>=0.30,<1',  # trailing time steps of every scheduler used; 1.0 may move classes
+        'segmentation-models-pytorch>=0.5,<0.7',  # decoders take features as a list since 0.5; constructors may change
+        'numpy>=1.24',  # numpy.dtypes as torch's allow-list names them
+        'opencv-python>=4.6',  # what mmcv reads images with
+        'pillow>=9.4',  # writes index PNGs
+        'prettytable',  # tables of metrics, as mmseg's own
+        'tqdm',  # progress bars
+    ],
+    # The two builds of OpenMMLab share their import names, so neither can be a plain requirement.
+    extras_require={
+        'onedl': [
+            'onedl-mmengine>=0.10.9,<0.11',
+            'onedl-mmcv>=2.3,<2.4',  # with MMCV_WITH_OPS=0 in the environment: no compiled ops, no compiler
+            'onedl-mmsegmentation>=1.4,<1.5',
+            'ftfy',  # imported by mmseg, declared in its extras only
+            'regex',  # likewise
+        ],
+        'openmmlab': [
+            'mmengine>=0.10,<0.11',
+            'mmcv>=2.1,<2.2',  # mmseg 1.2.2 refuses 2.2
+            'mmsegmentation>=1.2,<1.3',
+            'setuptools<81',  # mmengine 0.10 imports pkg_resources
+            'ftfy',
+            'regex',
+        ],
+        'test': ['pytest>=8'],
+        'dev': ['ruff>=0.9'],
+    },
+)

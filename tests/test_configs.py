@@ -1,0 +1,97 @@
+"""Every config loads; every segmentor of them builds."""
+
+import argparse
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine import Config, DictAction
+from mmengine.registry import DefaultScope
+from mmseg.registry import MODELS
+
+import mmseg_pfdiff  # noqa: F401
+
+ROOT = Path(__file__).parents[1] / 'configs'
+CONFIGS = sorted((ROOT / 'pfdiff').glob('*.py'))
+ARCHITECTURES = ('unet', 'unetplusplus', 'linknet', 'manet')
+
+
+def load(name):
+    return Config.fromfile(ROOT / 'pfdiff' / f'{name}.py')
+
+
+def build(config):
+    with DefaultScope.overwrite_default_scope('mmseg'):
+        return MODELS.build(config.model)
+
+
+def without_weights(config, key):
+    """As `--cfg-options model.backbone.<key>=None` reads it."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction)
+    config.merge_from_dict(parser.parse_args(['--cfg-options', f'model.backbone.{key}=None']).cfg_options)
+    return config
+
+
+def test_there_are_configs():
+    names = {path.stem for path in CONFIGS}
+    assert {f'{a}_r50_{r}' for a in ARCHITECTURES for r in ('real', 'ratio8')} | {'segformer_mit-b0_ratio8'} <= names
+
+
+@pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
+def test_loads_and_says_what_it_needs(path):
+    config = Config.fromfile(path)
+    assert config.custom_imports.imports == ['mmseg_pfdiff']
+    assert config.default_scope == 'mmseg'
+    assert config.train_dataloader.batch_size >= 1
+    assert Config.fromstring(config.pretty_text, '.py')._cfg_dict == config._cfg_dict  # what the run folder keeps
+
+
+@pytest.mark.parametrize('architecture', ARCHITECTURES)
+def test_smp_segmentors(architecture):
+    real, mixed = load(f'{architecture}_r50_real'), load(f'{architecture}_r50_ratio8')
+    assert real.model == mixed.model
+    assert real.model.backbone.weights == 'imagenet'
+    assert without_weights(load(f'{architecture}_r50_real'), 'weights').model.backbone.weights is None
+    with torch.device('meta'):  # building is enough, and quick without values
+        model = build(real)
+    assert model.decode_head.recipe.decoder.__name__.lower() == f'{architecture}decoder'
+    assert model.decode_head.loss_decode.loss_name == 'loss_dice'
+    assert model.num_classes == 4
+    assert mixed.train_dataloader.dataset.real == real.train_dataloader.dataset
+    assert real.train_dataloader.batch_size == mixed.train_dataloader.batch_size == 64
+    assert real.train_cfg.max_epochs == 100
+    assert real.optim_wrapper.optimizer == dict(type='Adam', lr=1e-4)
+    assert real.model.test_cfg == dict(
+        mode='slide', crop_size=(256, 256), stride=(128, 128), window_batch=8, average='probabilities'
+    )
+
+
+def test_the_ratio_is_one_option():
+    config = load('unet_r50_ratio8')
+    config.merge_from_dict({'train_dataloader.dataset.ratio': 4})
+    assert config.train_dataloader.dataset.type == 'SyntheticPairMix'
+    assert config.train_dataloader.dataset.ratio == 4
+    assert config.train_dataloader.dataset.real.data_prefix.img_path == 'tiles/img_dir/train'
+    assert 'data_prefix' not in config.train_dataloader.dataset
+
+
+def test_test_and_validation_stay_apart():
+    config = load('unet_r50_real')
+    config.merge_from_dict({'test_dataloader.dataset.data_root': 'elsewhere', 'test_evaluator.report_file': 'a.json'})
+    assert config.val_dataloader.dataset.data_root == 'data/metaldam'
+    assert config.val_dataloader.dataset.data_prefix.img_path == 'img_dir/val'
+    assert config.test_dataloader.dataset.data_prefix.img_path == 'img_dir/test'
+    assert 'report_file' not in config.val_evaluator
+    assert config.default_hooks.checkpoint.save_best == 'mIoU'
+
+
+def test_a_model_that_mmseg_ships():
+    config = load('segformer_mit-b0_ratio8')
+    assert config.train_dataloader.dataset.type == 'SyntheticPairMix'
+    model = build(without_weights(config, 'init_cfg'))
+    model.init_weights()  # reads nothing from the network
+    assert type(model).__name__ == 'SlidingWindowEncoderDecoder'
+    assert model.test_cfg.mode == 'slide'
+    assert model.decode_head.conv_seg.out_channels == 4
+    assert 'SyncBatchNorm' not in {type(module).__name__ for module in model.modules()}

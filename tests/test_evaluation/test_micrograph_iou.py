@@ -1,0 +1,188 @@
+"""IoU over the set and per micrograph, against loops in plain numpy."""
+
+import csv
+import json
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from mmengine.logging import MMLogger
+from mmseg.evaluation import IoUMetric
+from mmseg.registry import METRICS
+from PIL import Image
+
+from mmseg_pfdiff.evaluation import MicrographIoUMetric
+
+CLASSES = ('matrix', 'austenite', 'martensite_austenite', 'defect')
+
+
+def sample(name, predicted, label):
+    return dict(
+        img_path=f'data/img_dir/test/{name}.png',
+        pred_sem_seg=dict(data=torch.as_tensor(predicted)[None]),
+        gt_sem_seg=dict(data=torch.as_tensor(label)[None]),
+    )
+
+
+def evaluate(samples, **options):
+    metric = METRICS.build(dict(type='MicrographIoUMetric', **options))
+    metric.dataset_meta = dict(classes=CLASSES)
+    for one in samples:
+        metric.process({}, [one])
+    return metric.evaluate(len(samples))
+
+
+def plain_iou(predicted, label):
+    """Per cent per class, None where the class is not labelled; pixel accuracy. By sets of pixels."""
+    predicted, label = predicted.ravel(), label.ravel()
+    valid = [i for i in range(len(label)) if label[i] != 255]
+    iou = []
+    for k in range(4):
+        p, g = {i for i in valid if predicted[i] == k}, {i for i in valid if label[i] == k}
+        iou.append(100 * len(p & g) / len(p | g) if g else None)
+    return iou, 100 * sum(predicted[i] == label[i] for i in valid) / len(valid)
+
+
+@pytest.fixture
+def maps():
+    rng = np.random.default_rng(0)
+    result = []
+    for shape, classes in (((13, 17), 4), ((9, 30), 3), ((20, 11), 2)):
+        label = rng.integers(0, classes, shape)
+        predicted = np.where(rng.random(shape) < 0.6, label, rng.integers(0, 4, shape))
+        label[rng.random(shape) < 0.1] = 255
+        result.append((predicted, label.astype(np.uint8)))
+    return result
+
+
+def test_over_the_whole_set(maps):
+    metrics = evaluate([sample(f'm{i}', *pair) for i, pair in enumerate(maps)])
+    iou, accuracy = plain_iou(*(np.concatenate([a.ravel() for a in arrays]) for arrays in zip(*maps, strict=True)))
+    assert metrics['aAcc'] == pytest.approx(accuracy)
+    assert metrics['mIoU'] == pytest.approx(np.mean(iou))
+    assert [metrics[f'IoU.{c}'] for c in CLASSES] == pytest.approx(iou)
+
+
+def test_agrees_with_mmseg_where_all_classes_occur(maps):
+    samples = [sample(f'm{i}', *pair) for i, pair in enumerate(maps)]
+    theirs = IoUMetric(iou_metrics=['mIoU', 'mDice'])
+    theirs.dataset_meta = dict(classes=CLASSES)
+    theirs.process({}, samples)
+    expected = theirs.evaluate(len(samples))
+    metrics = evaluate(samples, iou_metrics=['mIoU', 'mDice'])
+    assert set(expected) == {'aAcc', 'mIoU', 'mAcc', 'mDice'}
+    for key, value in expected.items():
+        assert metrics[key] == pytest.approx(value, abs=0.0051)  # mmseg rounds to two digits
+
+
+@pytest.mark.parametrize('suffix', ['json', 'csv'])
+def test_report_per_micrograph(maps, tmp_path, suffix):
+    path = tmp_path / 'new' / f'report.{suffix}'
+    metrics = evaluate([sample(f'm{i}', *pair) for i, pair in enumerate(maps)], report_file=str(path))
+    if suffix == 'json':
+        rows = json.loads(path.read_text())
+    else:
+        with path.open() as file:
+            table = list(csv.DictReader(file))
+        assert list(table[0]) == ['micrograph', 'aAcc', 'mIoU', *(f'IoU.{c}' for c in CLASSES)]
+        names = [row.pop('micrograph') for row in table]
+        values = [{key: float(text) if text else None for key, text in row.items()} for row in table]
+        rows = [
+            dict(micrograph=n, aAcc=v['aAcc'], mIoU=v['mIoU'], IoU={c: v[f'IoU.{c}'] for c in CLASSES})
+            for n, v in zip(names, values, strict=True)
+        ]
+    assert [row['micrograph'] for row in rows] == ['m0', 'm1', 'm2', 'all']
+    for row, pair in zip(rows, maps, strict=False):
+        iou, accuracy = plain_iou(*pair)
+        present = [value for value in iou if value is not None]
+        assert row['aAcc'] == pytest.approx(accuracy)
+        assert row['mIoU'] == pytest.approx(np.mean(present))
+        for got, expected in zip(row['IoU'].values(), iou, strict=True):
+            assert got is None if expected is None else got == pytest.approx(expected)
+    assert [v is None for v in rows[2]['IoU'].values()] == [False, False, True, True]
+    assert rows[3]['mIoU'] == pytest.approx(metrics['mIoU'])
+    assert sorted(p.name for p in path.parent.iterdir()) == [path.name]  # no temporary file is left
+
+
+def test_known_values_and_a_false_positive_of_an_absent_class(tmp_path):
+    """Two micrographs; defect occurs in the second only, and is wrongly predicted in the first."""
+    first = sample('a', [[0, 0], [1, 3]], np.array([[0, 0], [1, 1]]))
+    second = sample('b', [[3, 3], [0, 1]], np.array([[3, 3], [0, 255]]))
+    path = tmp_path / 'report.json'
+    metrics = evaluate([first, second], report_file=str(path))
+    a, b, _ = json.loads(path.read_text())
+    assert a['IoU'] == dict(matrix=100, austenite=50, martensite_austenite=None, defect=None)
+    assert a['mIoU'] == 75
+    assert a['aAcc'] == 75
+    assert b['IoU'] == dict(matrix=100, austenite=None, martensite_austenite=None, defect=100)
+    assert b['mIoU'] == 100
+    assert metrics['IoU.defect'] == pytest.approx(200 / 3)  # the false positive of micrograph a counts here
+    assert np.isnan(metrics['IoU.martensite_austenite'])
+    assert metrics['mIoU'] == pytest.approx((100 + 50 + 200 / 3) / 3)  # and the class nobody labelled does not
+
+
+def test_a_class_absent_everywhere_does_not_decide_the_mean():
+    label = np.zeros((4, 4), int)
+    predicted = label.copy()
+    predicted[0, 0] = 2
+    metrics = evaluate([sample('a', predicted, label)])
+    assert metrics['mIoU'] == metrics['IoU.matrix'] == pytest.approx(100 * 15 / 16)
+    assert np.isnan(metrics['IoU.martensite_austenite'])
+
+
+def test_a_micrograph_without_labels(tmp_path):
+    path = tmp_path / 'report.json'
+    ignored = sample('empty', np.zeros((2, 2), int), np.full((2, 2), 255))
+    metrics = evaluate([ignored, sample('a', [[0]], [[0]])], report_file=str(path))
+    empty = json.loads(path.read_text())[0]
+    assert empty == dict(micrograph='empty', aAcc=None, mIoU=None, IoU=dict.fromkeys(CLASSES))
+    assert metrics['mIoU'] == 100
+
+
+def test_tables_are_printed(maps, caplog):
+    logger = MMLogger.get_instance('micrograph_iou_test')
+    logger.addHandler(caplog.handler)
+    samples = [sample(f'm{i}', *pair) for i, pair in enumerate(maps)]
+    metrics = evaluate(samples)
+    lines = caplog.text.splitlines()
+    cells = [[cell.strip() for cell in line.split('|')[1:-1]] for line in lines if line.startswith('|')]
+    [row] = [row for row in cells if row[0] == 'm2']
+    iou, accuracy = plain_iou(*maps[2])
+    assert row == ['m2', f'{accuracy:.2f}', f'{np.mean(iou[:2]):.2f}', f'{iou[0]:.2f}', f'{iou[1]:.2f}', '-', '-']
+    [defect] = [row[1] for row in cells if row[0] == 'defect']
+    assert defect == f'{metrics["IoU.defect"]:.2f}'
+
+
+def test_results_survive_the_trip_between_processes(maps):
+    metric = MicrographIoUMetric()
+    metric.dataset_meta = dict(classes=CLASSES)
+    metric.process({}, [sample(f'm{i}', *pair) for i, pair in enumerate(maps)])
+    direct = metric.compute_metrics(metric.results)
+    assert metric.compute_metrics(pickle.loads(pickle.dumps(metric.results))) == direct
+    assert all(area.device.type == 'cpu' for _, areas in metric.results for area in areas)
+
+
+def test_counts_beyond_float32():
+    """4096 x 4097 pixels: one more than float32 can count."""
+    label = torch.zeros(4097, 4096, dtype=torch.uint8)
+    intersect, union, predicted, labelled = MicrographIoUMetric.intersect_and_union(label.long(), label, 4, 255)
+    assert intersect[0] == union[0] == predicted[0] == labelled[0] == 4097 * 4096
+
+
+def test_predictions_are_still_saved_when_asked(maps, tmp_path):
+    evaluate([sample('m0', *maps[0])], output_dir=str(tmp_path))
+    assert (np.array(Image.open(tmp_path / 'm0.png')) == maps[0][0]).all()
+    metrics = evaluate([sample('m0', *maps[0])], output_dir=str(tmp_path), format_only=True)
+    assert not metrics
+
+
+def test_errors():
+    with pytest.raises(ValueError, match=r"\.json or \.csv, got 'report.txt'"):
+        MicrographIoUMetric(report_file='report.txt')
+    with pytest.raises(ValueError, match=r'label must be 0\.\.3.*got \[0, 7\]'):
+        evaluate([sample('a', [[0, 1]], [[0, 7]])])
+    nameless = sample('a', [[0]], [[0]])
+    del nameless['img_path']
+    with pytest.raises(KeyError, match='meta_keys'):
+        evaluate([nameless])

@@ -1,0 +1,47 @@
+import pytest
+import torch
+
+from mmseg_pfdiff.generators import PairCascade
+
+from .conftest import make_generator, make_super_resolution
+
+
+def test_batch_1_and_4_give_the_same_pairs(generator, super_resolution):
+    cascade = PairCascade(generator, super_resolution)
+    c = torch.eye(4)
+    together = cascade(c, seed=5, indices=[10, 11, 12, 13])
+    assert together.images.shape == together.labels.shape == (4, 32, 32)
+    assert together.images.dtype == together.labels.dtype == torch.uint8
+    for n in range(4):
+        alone = cascade(c[n : n + 1], seed=5, indices=[10 + n])
+        # Kernels differ with the batch shape: a grey value may round the other way, a tie between classes flip.
+        assert (alone.images[0].int() - together.images[n].int()).abs().max() <= 1
+        assert (alone.labels[0] != together.labels[n]).float().mean() < 0.005
+
+
+def test_without_super_resolution_pairs_stay_small(generator):
+    cascade = PairCascade(generator)
+    assert cascade.size == 16
+    assert cascade(torch.eye(4)[:1], 0, [0]).labels.shape == (1, 16, 16)
+
+
+def test_parts_that_do_not_fit_are_named(generator):
+    with pytest.raises(ValueError, match='16x16 pairs, the super-resolution model makes 64x64 of 32x32'):
+        PairCascade(generator, make_super_resolution(size=64))
+    other = make_super_resolution()
+    other.data_preprocessor.codec.codes = other.data_preprocessor.codec.codes.flip(0)
+    with pytest.raises(ValueError, match='mask codes'):
+        PairCascade(make_generator(), other)
+
+
+@pytest.mark.parametrize(
+    ('fractions', 'message'),
+    [
+        (torch.eye(4)[:2], r'must be \(1, 4\).*got \(2, 4\)'),
+        (torch.tensor([[0.5, 0.5, 0.5, -0.5]]), '>= 0 and sum to 1'),
+        (torch.tensor([[0.5, 0.2, 0.1, 0.1]]), '>= 0 and sum to 1'),
+    ],
+)
+def test_bad_fractions_are_named(generator, fractions, message):
+    with pytest.raises(ValueError, match=message):
+        PairCascade(generator)(fractions, 0, [0])

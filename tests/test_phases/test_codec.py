@@ -1,0 +1,71 @@
+import pytest
+import torch
+
+from mmseg_pfdiff.phases import PhaseCodec
+
+PALETTE = [[0, 114, 178], [240, 228, 66], [213, 94, 0], [0, 0, 0]]
+
+
+@pytest.mark.parametrize('num_classes', [2, 3, 4, 5, 7, 8, 12])
+def test_simplex_codes_are_a_regular_simplex_in_the_cube(num_classes):
+    codes = PhaseCodec(num_classes).codes.double()
+    assert codes.shape == (num_classes, num_classes - 1)
+    distances = torch.cdist(codes, codes)[~torch.eye(num_classes, dtype=torch.bool)]
+    torch.testing.assert_close(distances, torch.full_like(distances, distances[0].item()), rtol=1e-5, atol=0)
+    torch.testing.assert_close(codes.sum(0), torch.zeros(num_classes - 1).double(), rtol=0, atol=1e-5)
+    assert codes.abs().max().item() == pytest.approx(1)
+
+
+def test_four_classes_give_the_tetrahedron_of_full_contrast():
+    codes = PhaseCodec(4).codes
+    assert codes.abs().eq(1).all()
+    assert sorted(codes.tolist()) == [[-1, -1, 1], [-1, 1, -1], [1, -1, -1], [1, 1, 1]]
+
+
+@pytest.mark.parametrize('code', ['simplex', 'palette'])
+def test_round_trip_and_ignored_pixels(code):
+    codec = PhaseCodec(4, code, PALETTE)
+    labels = torch.randint(0, 4, (2, 6, 5), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    labels[0, 0, 0] = 255
+    channels = codec.encode(labels)
+    assert channels.shape == (2, 3, 6, 5) and channels.dtype == torch.float32
+    assert channels.abs().max() <= 1
+    assert channels[0, :, 0, 0].tolist() == [0, 0, 0]
+    decoded, margin = codec.decode(channels)
+    known = labels != 255
+    assert decoded.dtype == torch.uint8
+    assert torch.equal(decoded[known], labels[known])
+    assert (margin[known] > 0).all()
+
+
+@pytest.mark.parametrize('code', ['simplex', 'palette'])
+def test_decode_takes_the_nearest_code_and_its_margin(code):
+    codec = PhaseCodec(4, code, PALETTE)
+    channels = torch.randn(1, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    decoded, margin = codec.decode(channels)
+    for y in range(8):
+        for x in range(8):
+            squared = (codec.codes - channels[0, :, y, x]).square().sum(1)
+            assert decoded[0, y, x] == squared.argmin()
+            first, second = squared.sort().values[:2]
+            assert margin[0, y, x].item() == pytest.approx((second - first).item() / 2, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (dict(num_classes=1), 'num_classes must be 2'),
+        (dict(num_classes=4, code='one_hot'), "'simplex' or 'palette'"),
+        (dict(num_classes=4, code='palette'), 'palette of 4 colours'),
+        (dict(num_classes=2, code='palette', palette=[[0, 0, 0], [0, 0, 300]]), r'0\.\.255'),
+        (dict(num_classes=2, code='palette', palette=[[1, 1, 1], [1, 1, 1]]), 'share a colour'),
+    ],
+)
+def test_errors_name_what_is_wrong(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        PhaseCodec(**arguments)
+
+
+def test_encode_refuses_labels_that_are_no_class():
+    with pytest.raises(ValueError, match=r'0\.\.3 or 255, got \[4, 9\]'):
+        PhaseCodec(4).encode(torch.tensor([[[0, 9], [4, 255]]]))

@@ -1,0 +1,39 @@
+"""Makes the splits that stand in the package: python tools/dataset_converters/make_metaldam_splits.py SOURCE."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from mmseg_pfdiff.datasets.metaldam_release import MetalDAMRelease
+from mmseg_pfdiff.datasets.metaldam_splits import SPLITS_FOLDER, write_split
+from mmseg_pfdiff.datasets.release_files import MetalDAMError
+from mmseg_pfdiff.datasets.split_rule import folds, holdout, release_statistics
+
+HELD_OUT = 5  # test micrographs of holdout5 as in the paper; validation micrographs of every split
+FOLDS = 5
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Command line."""
+    parser = argparse.ArgumentParser(description='Make the named splits of MetalDAM by the rule in split_rule.py.')
+    parser.add_argument('source', help='zip or folder of the release')
+    parser.add_argument('--out', type=Path, default=SPLITS_FOLDER, help='default: the package, %(default)s')
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Writes holdout5 and fold0..fold4."""
+    args = parse_args(argv)
+    try:
+        statistics = release_statistics(MetalDAMRelease(args.source))
+    except MetalDAMError as error:
+        sys.exit(f'error: {error}')
+    splits = {f'holdout{HELD_OUT}': holdout(statistics, val=HELD_OUT, test=HELD_OUT)}
+    splits.update({f'fold{k}': parts for k, parts in enumerate(folds(statistics, FOLDS, val=HELD_OUT))})
+    for name, parts in splits.items():
+        write_split(args.out / name, parts)
+        print(f'{args.out / name}: ' + ', '.join(f'{len(names)} {part}' for part, names in parts.items()))
+
+
+if __name__ == '__main__':
+    main()

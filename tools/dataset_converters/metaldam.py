@@ -1,0 +1,65 @@
+"""Converts the MetalDAM release: python tools/dataset_converters/metaldam.py MetalDAM_labeled.zip data/metaldam."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from mmseg_pfdiff.datasets.metaldam import MetalDAMDataset
+from mmseg_pfdiff.datasets.metaldam_conversion import convert_release
+from mmseg_pfdiff.datasets.metaldam_splits import split_names
+from mmseg_pfdiff.datasets.metaldam_summary import format_notes, format_shares
+from mmseg_pfdiff.datasets.release_files import MetalDAMError, download_release
+from mmseg_pfdiff.datasets.tiling import TILINGS
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description='Write whole micrographs by part, tiles of the training micrographs, and metaldam.json to OUT.'
+    )
+    parser.add_argument(
+        'source',
+        nargs='?',
+        metavar='SOURCE',
+        help='zip of the release, or the folder it unpacks to; leave it out with --download',
+    )
+    parser.add_argument('out', metavar='OUT', type=Path, help='folder to fill, for example data/metaldam')
+    parser.add_argument(
+        '--download', action='store_true', help='fetch the zip of release 1.0 into the folder above OUT'
+    )
+    parser.add_argument('--url', default=MetalDAMDataset.url, help='where --download fetches it from (%(default)s)')
+    parser.add_argument('--sha256', default=MetalDAMDataset.sha256, help='checksum it must have (%(default)s)')
+    parser.add_argument('--tile-size', type=int, default=256, help='side of the tiles in pixels (%(default)s)')
+    parser.add_argument(
+        '--tiling',
+        choices=TILINGS,
+        default='cover',
+        help='cover: no pixel left out, last tiles overlap; grid: no overlap, the rest left out (%(default)s)',
+    )
+    parser.add_argument(
+        '--split',
+        default='holdout5',
+        help=f'{", ".join(split_names())}, or a folder with train.txt, val.txt and test.txt (%(default)s)',
+    )
+    args = parser.parse_intermixed_args(argv)  # SOURCE may be left out, and options may stand between the two paths
+    if bool(args.source) == args.download:
+        parser.error('give either SOURCE or --download')
+    return args
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Converts, then tells what stands where."""
+    args = parse_args(argv)
+    try:
+        source = args.source
+        if args.download:
+            source = download_release(args.url, args.sha256, args.out.parent / MetalDAMDataset.filename)
+        record, changed = convert_release(source, args.out, args.split, args.tile_size, args.tiling)
+    except (MetalDAMError, OSError) as error:
+        sys.exit(f'error: {error}')
+    print(f'{format_shares(record)}\n{format_notes(record)}')
+    print(f'{args.out.resolve()}: {"written" if changed else "complete already, nothing changed"}')
+
+
+if __name__ == '__main__':
+    main()
