@@ -53,7 +53,7 @@ setup(
         'torch>=2.6',  # safe_globals under names of their own, see engine/safe_loading.py
         'torchvision',  # whichever belongs to torch
         'diffusers>=0.30,<1',  # trailing time steps of every scheduler used; 1.0 may move classes
-        'segmentation-models-pytorch>=0.5,<0.7',  # decoders take features as a list since 0.5; constructors may change
+        'segmentation-models-pytorch>=0.6,<0.7',  # class weights of its Dice loss; decoder constructors may change
         'numpy>=1.24',  # numpy.dtypes as torch's allow-list names them
         'opencv-python>=4.6',  # what mmcv reads images with
         'pillow>=9.4',  # writes index PNGs

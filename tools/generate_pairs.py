@@ -10,7 +10,7 @@ import torch
 from mmengine.config import Config, DictAction
 from mmengine.registry import init_default_scope
 
-import mmseg_pfdiff  # noqa: F401  (first: configs of mmseg resolve, and checkpoints load safely, from here on)
+import mmseg_pfdiff  # noqa: F401  (registers the components, and lets checkpoints load safely)
 from mmseg_pfdiff.datasets import PairFolder
 from mmseg_pfdiff.evaluation import fraction_table
 from mmseg_pfdiff.generators import SAMPLERS, PairCascade

@@ -6,7 +6,7 @@ from pathlib import Path
 from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 
-import mmseg_pfdiff  # noqa: F401  (first: configs of mmseg resolve, and checkpoints load safely, from here on)
+import mmseg_pfdiff  # noqa: F401  (registers the components, and lets checkpoints load safely)
 
 
 def parse_args() -> argparse.Namespace:

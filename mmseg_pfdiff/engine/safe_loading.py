@@ -73,8 +73,8 @@ def load_from_file(filename: str, map_location: Any = None) -> dict:
         with torch.serialization.safe_globals(ALLOWED):
             return torch.load(filename, map_location=map_location, weights_only=True)
     except (UnpicklingError, EOFError, RuntimeError) as error:
-        # torch's own text advises to switch the protection off; the last line of it names the object.
-        reason = next((line.strip() for line in str(error).splitlines() if 'Unpickler error' in line), str(error))
+        # torch's own text advises to switch the protection off; what follows the mark below names the object.
+        reason = str(error).rpartition('WeightsUnpickler error: ')[2].strip().partition('\n')[0]
         raise ValueError(
             f'{filename} was not loaded: it is damaged, or it holds objects other than weights and logs, which could '
             f'run code. Ask its author for the weights alone (a file of `checkpoint["state_dict"]`). Reason: {reason}'

@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import math
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +13,8 @@ from mmseg.evaluation import IoUMetric
 from mmseg.registry import METRICS
 from prettytable import PrettyTable
 from torch import Tensor
+
+from ..files import write_atomically
 
 ABSENT = '-'
 
@@ -171,10 +172,7 @@ def write_report(path: Path, rows: Sequence[dict]) -> None:
         writer.writerow(['micrograph', 'aAcc', 'mIoU', *(f'IoU.{c}' for c in rows[0]['IoU'])])
         writer.writerows([row['micrograph'], row['aAcc'], row['mIoU'], *row['IoU'].values()] for row in rows)
         text = buffer.getvalue()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f'{path.name}.{os.getpid()}.tmp')
-    partial.write_text(text)
-    os.replace(partial, path)
+    write_atomically(path, text.encode())
 
 
 def _text(value: float | None) -> str:

@@ -7,7 +7,7 @@ from mmseg.registry import DATASETS, MODELS, TASK_UTILS
 from ..datasets.fraction_scan import dataset_fractions
 from ..phases import FractionSampler
 from .pair_diffusion import PairDiffusion
-from .samplers import SAMPLERS, build_sampler
+from .samplers import resolve_sampler
 
 
 def load_generator(config: Config, checkpoint: str, sampler: str | None = None, steps: int | None = None):
@@ -39,31 +39,6 @@ def load_generator(config: Config, checkpoint: str, sampler: str | None = None, 
             'Give the config the checkpoint was trained with, and the same --cfg-options.'
         ) from error
     return model, settings
-
-
-def resolve_sampler(configured: str | dict, name: str | None, steps: int | None) -> dict:
-    """The sampler to use: the configured one, or another by its short name; with its own or other steps.
-
-    Args:
-        configured: Of the config.
-        name: A key of `SAMPLERS`, or None.
-        steps: Number of steps, or None.
-
-    Returns:
-        Arguments of a sampler, complete.
-
-    Raises:
-        ValueError: Unknown name or bad steps.
-    """
-    if name is not None and name not in SAMPLERS:
-        raise ValueError(f'Unknown sampler {name!r}; known are {", ".join(SAMPLERS)}.')
-    chosen = name or configured
-    chosen = dict(type=chosen) if isinstance(chosen, str) else dict(chosen)
-    chosen = {**SAMPLERS.get(chosen['type'], {}), **chosen}
-    if steps is not None:
-        chosen['steps'] = steps
-    build_sampler(chosen)
-    return chosen
 
 
 def build_fraction_sampler(config: Config) -> FractionSampler:

@@ -29,7 +29,8 @@ class PairDiffusion(BaseModel):
         sampler: Short name or config of a sampler.
         lambda_l1: Weight of the L1 term, lambda of Eq. 3.
         num_train_timesteps: Steps of the training noise schedule.
-        noise_schedule: Arguments of diffusers' `DDPMScheduler` that differ from its defaults.
+        noise_schedule: Arguments of diffusers' `DDPMScheduler` that differ from its defaults. `prediction_type` is
+            'epsilon' (the paper), 'v_prediction' or 'sample'.
     """
 
     stream: str
@@ -58,7 +59,7 @@ class PairDiffusion(BaseModel):
 
     @abstractmethod
     def predict(self, x: Tensor, t: Tensor, condition: Any) -> Tensor:
-        """epsilon_theta(x_t, t, c): (N, 1+M, H, W) noisy pairs to the predicted noise of the same shape."""
+        """The network, epsilon_theta(x_t, t, c): (N, 1+M, H, W) noisy pairs to its prediction of the same shape."""
 
     def forward(self, inputs: dict, data_samples: Sequence | None = None, mode: str = 'tensor') -> Any:
         """Entry point of MMEngine.
@@ -104,11 +105,19 @@ class PairDiffusion(BaseModel):
         t = torch.randint(steps, (len(x0),), device=x0.device)
         epsilon = torch.randn_like(x0)
         x_t = self.training_schedule.add_noise(x0, epsilon, t)  # Eq. 1
-        epsilon_theta = self.predict(x_t, t, condition).float()
-        losses = dict(loss_mse=F.mse_loss(epsilon_theta, epsilon))
+        target = self._target(x0, epsilon, t)
+        prediction = self.predict(x_t, t, condition).float()
+        losses = dict(loss_mse=F.mse_loss(prediction, target))
         if self.lambda_l1:
-            losses['loss_l1'] = self.lambda_l1 * F.l1_loss(epsilon_theta, epsilon)
+            losses['loss_l1'] = self.lambda_l1 * F.l1_loss(prediction, target)
         return losses
+
+    def _target(self, x0: Tensor, epsilon: Tensor, t: Tensor) -> Tensor:
+        """What the network is to predict: the noise (the paper), the clean pair, or the velocity between them."""
+        kind = self.training_schedule.config.prediction_type
+        if kind == 'v_prediction':
+            return self.training_schedule.get_velocity(x0, epsilon, t)
+        return x0 if kind == 'sample' else epsilon
 
     @torch.no_grad()
     def sample(self, condition: Any, seed: int, indices: Sequence[int]) -> Tensor:

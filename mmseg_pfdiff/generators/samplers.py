@@ -107,18 +107,36 @@ class Sampler:
         return x.float().clamp(-1, 1)
 
 
-def build_sampler(config: str | dict) -> Sampler:
-    """A sampler from a short name or from `dict(type=..., steps=..., ...)`, whose type may be a short name too.
+def resolve_sampler(config: str | dict, name: str | None = None, steps: int | None = None) -> dict:
+    """The complete arguments of a sampler.
 
     Args:
-        config: A key of :data:`SAMPLERS`, or the arguments of :class:`Sampler`.
+        config: A key of :data:`SAMPLERS`, or arguments of :class:`Sampler`, whose `type` may be such a key.
+        name: Key of :data:`SAMPLERS` that takes the place of `config`.
+        steps: Takes the place of the sampler's own number of steps.
+
+    Returns:
+        Arguments of :class:`Sampler`.
+
+    Raises:
+        ValueError: Unknown name.
+    """
+    if name is not None and name not in SAMPLERS:
+        raise ValueError(f'Unknown sampler {name!r}; known are {sorted(SAMPLERS)}.')
+    chosen = name or config
+    chosen = dict(type=chosen) if isinstance(chosen, str) else dict(chosen)
+    preset = SAMPLERS.get(chosen['type'], {})
+    resolved = {**preset, **chosen, 'type': preset.get('type', chosen['type'])}
+    return resolved if steps is None else {**resolved, 'steps': steps}
+
+
+def build_sampler(config: str | dict) -> Sampler:
+    """The sampler of a config.
+
+    Args:
+        config: As of :func:`resolve_sampler`.
 
     Returns:
         The sampler.
     """
-    config = dict(type=config) if isinstance(config, str) else dict(config)
-    return Sampler(**{**SAMPLERS.get(config['type'], {}), **config, 'type': _scheduler_name(config['type'])})
-
-
-def _scheduler_name(name: str) -> str:
-    return SAMPLERS[name]['type'] if name in SAMPLERS else name
+    return Sampler(**resolve_sampler(config))

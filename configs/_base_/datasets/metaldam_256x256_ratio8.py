@@ -1,4 +1,8 @@
 _base_ = './metaldam_256x256.py'
+# A pair of a small generator shows a whole tile at a lower resolution: brought to the size of a tile, structures of
+# real and synthetic samples are equally large.
+resize = dict(type='Resize', scale=(256, 256))
+load, augment = _base_.train_pipeline[:2], _base_.train_pipeline[2:]
 # Another ratio: --cfg-options train_dataloader.dataset.ratio=4
 train_dataloader = dict(
     dataset=dict(
@@ -8,7 +12,7 @@ train_dataloader = dict(
         synthetic=dict(
             type='SyntheticPairDataset',
             data_root='data/synthetic/metaldam',
-            pipeline=_base_.train_pipeline,
+            pipeline=[*load, resize, *augment],
         ),
         ratio=8,
     )

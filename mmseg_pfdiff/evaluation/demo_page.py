@@ -1,0 +1,160 @@
+"""The page of the demo: what each step made, in pictures and in the numbers of that run."""
+
+import base64
+import html
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from PIL import Image
+
+from ..datasets import PairFolder
+from ..datasets.metaldam import MetalDAMDataset
+from .fraction_error import fraction_errors
+from .pair_grid import colour_labels, pair_grid
+
+# Configs of the two segmentors, and so their work dirs.
+REAL, MIXED = 'unet_r18_128x128_real', 'unet_r18_128x128_ratio2'
+STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 1080px; margin: 2em auto; padding: 0 1em; color: #222; }
+img { max-width: 100%; image-rendering: pixelated; } table { border-collapse: collapse; margin: 1em 0; }
+td, th { padding: .2em .8em; border-bottom: 1px solid #ddd; text-align: right; } td:first-child { text-align: left; }
+.key span { display: inline-block; width: 1em; height: 1em; border: 1px solid #888; margin: 0 .3em 0 1em; }
+"""
+
+
+def write_demo_page(out: Path) -> Path:
+    """Writes `index.html` from what the steps of `tools/demo.py` left.
+
+    Args:
+        out: Folder of the demo.
+
+    Returns:
+        Path of the page; it needs no other file.
+    """
+    folder = PairFolder(out / 'pairs')
+    times = {path.stem.replace('_', ' '): float(path.read_text()) for path in (out / 'logs').glob('*.seconds')}
+    reports = {'real tiles only': out / REAL, 'real tiles, and two pairs for each': out / MIXED}
+    body = [
+        '<h1>mmseg_pfdiff on a procedural data set</h1>',
+        '<p>Made by <code>make demo</code>: drawn micrographs, converted like a MetalDAM release, two small generators '
+        'trained on their tiles, pairs drawn from them, and a small U-Net trained without and with these pairs. The '
+        'networks are small and briefly trained: this page shows that the chain works, not how well it can work.</p>',
+        _legend(folder),
+        '<h2>Real tiles</h2>',
+        _image(_real_tiles(out / 'data', folder)),
+        '<h2>Generated pairs</h2>',
+        f'<p>{len(folder.rows())} pairs, the first of them shown; above each the percentages asked for, in the order '
+        f'{html.escape(", ".join(folder.classes))}.</p>',
+        _image(_generated(folder)),
+        '<h2>Phase fractions asked for and got</h2>',
+        _fraction_table(folder),
+        '<h2>Segmentation of the test micrographs</h2>',
+        _segmentation_tables(reports),
+        _image(_predictions(out / 'data', list(reports.values()), folder)),
+        '<p>From left to right: micrograph, label map, U-Net of real tiles only, U-Net of the mix.</p>',
+        '<h2>Times</h2>',
+        _table(['step', 'seconds'], [[name, f'{seconds:.0f}'] for name, seconds in sorted(times.items())]),
+        f'<p>{sum(times.values()) / 60:.1f} minutes in all.</p>',
+    ]
+    page = out / 'index.html'
+    page.write_text(
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>mmseg_pfdiff demo</title>'
+        f'<style>{STYLE}</style>{"".join(body)}</html>'
+    )
+    return page
+
+
+def _legend(folder: PairFolder) -> str:
+    keys = ''.join(
+        f'<span style="background:rgb{tuple(colour)}"></span>{html.escape(name)}'
+        for name, colour in zip(folder.classes, folder.palette, strict=True)
+    )
+    return f'<p class="key">Phases:{keys}<span style="background:#fff"></span>ignored</p>'
+
+
+def _table(head: list[str], rows: list[list[str]]) -> str:
+    lines = [
+        f'<tr>{"".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in row)}</tr>'
+        for tag, row in [('th', head), *(('td', row) for row in rows)]
+    ]
+    return f'<table>{"".join(lines)}</table>'
+
+
+def _image(picture: np.ndarray) -> str:
+    """An RGB picture inside the page."""
+    encoded = cv2.imencode('.png', picture[..., ::-1])[1].tobytes()
+    return f'<img alt="" src="data:image/png;base64,{base64.b64encode(encoded).decode()}">'
+
+
+def _read(path: Path) -> np.ndarray:
+    """A grey or index PNG, (H, W) uint8."""
+    return np.array(Image.open(path))
+
+
+def _grid(columns: list[list[np.ndarray]], palette, captions: list[str] | None) -> np.ndarray:
+    """Two rows of eight columns."""
+    rows = []
+    for start in (0, 8):
+        part = slice(start, start + 8)
+        rows.append(pair_grid(columns[part], palette, captions[part] if captions else None))
+    return np.concatenate(rows)
+
+
+def _real_tiles(data: Path, folder: PairFolder) -> np.ndarray:
+    images = sorted((data / 'tiles/img_dir/train').glob('*.png'))
+    chosen = [images[i] for i in np.linspace(0, len(images) - 1, 16).astype(int)]
+    columns = [[_read(path), _read(data / 'tiles/ann_dir/train' / path.name)] for path in chosen]
+    return _grid(columns, folder.palette, None)
+
+
+def _generated(folder: PairFolder) -> np.ndarray:
+    rows = folder.rows()[:16]
+    columns = [[_read(folder.image_path(row.index)), _read(folder.label_path(row.index))] for row in rows]
+    captions = [' '.join(f'{100 * value:.0f}' for value in row.target) for row in rows]
+    return _grid(columns, folder.palette, captions)
+
+
+def _fraction_table(folder: PairFolder) -> str:
+    rows = folder.rows()
+    target, measured = (torch.tensor([getattr(row, name) for row in rows]) for name in ('target', 'measured'))
+    errors = fraction_errors(target, measured)
+    cells = [
+        [
+            name,
+            *(f'{100 * x[:, k].mean():.2f}' for x in (target, measured)),
+            f'{errors.mae[k]:.2f}',
+            f'{errors.r2[k]:.1f}',
+        ]
+        for k, name in enumerate(folder.classes)
+    ]
+    return _table(['phase', 'asked, mean %', 'got, mean %', 'mean absolute error, points', 'R2 %'], cells)
+
+
+def _segmentation_tables(reports: dict[str, Path]) -> str:
+    head = [
+        'trained on',
+        'micrograph',
+        'pixel accuracy %',
+        'mIoU %',
+        *(f'IoU {c} %' for c in MetalDAMDataset.METAINFO['classes']),
+    ]
+    rows = []
+    for name, work_dir in reports.items():
+        for row in json.loads((work_dir / 'test.json').read_text()):
+            values = (row['aAcc'], row['mIoU'], *row['IoU'].values())
+            rows.append([name, row['micrograph'], *('-' if v is None else f'{v:.2f}' for v in values)])
+    return _table(head, rows)
+
+
+def _predictions(data: Path, work_dirs: list[Path], folder: PairFolder) -> np.ndarray:
+    rows = []
+    for path in sorted((data / 'img_dir/test').glob('*.png')):
+        image = np.repeat(_read(path)[..., None], 3, 2)
+        labels = [_read(data / 'ann_dir/test' / path.name)]
+        labels += [_read(work_dir / 'predictions' / path.name) for work_dir in work_dirs]
+        panels = [image, *(colour_labels(label, folder.palette) for label in labels)]
+        rows.append(np.concatenate([np.pad(p, ((0, 4), (0, 4), (0, 0)), constant_values=255) for p in panels], 1))
+    return np.concatenate(rows)

@@ -1,0 +1,174 @@
+"""The whole chain by its command lines, with networks as small as they get."""
+
+import json
+import runpy
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mmseg_pfdiff.datasets import PairFolder
+from mmseg_pfdiff.datasets.metaldam_conversion import convert_release
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIGS = ROOT / 'configs/pfdiff'
+TINY = ['model.unet.block_out_channels=(8,16)', 'model.unet.norm_num_groups=4', 'model.sampler.steps=2']
+
+
+def run_tool(name, *arguments):
+    """Runs a tool in this process, as `python tools/name arguments`."""
+    before = sys.argv
+    sys.argv = [name, *map(str, arguments)]
+    try:
+        runpy.run_path(str(ROOT / 'tools' / name), run_name='__main__')
+    finally:
+        sys.argv = before
+
+
+@pytest.fixture(scope='module')
+def data(demo_release, tmp_path_factory):
+    out = tmp_path_factory.mktemp('chain') / 'data'
+    convert_release(demo_release, out, split=str(demo_release / 'split'), tile_size=64)
+    return out
+
+
+def generator_options(data, size, epochs):
+    return [
+        *TINY,
+        f'model.data_preprocessor.size={size}',
+        f'train_cfg.max_epochs={epochs}',
+        'train_cfg.val_interval=1',
+        'default_hooks.checkpoint.interval=1',
+        'val_dataloader.sampler.num=2',
+        *(
+            f'{part}_dataloader.{key}'
+            for part in ('train', 'val')
+            for key in (f'dataset.data_root={data}', 'num_workers=0', 'persistent_workers=False')
+        ),
+    ]
+
+
+def train_generator(config, data, size, work_dir, epochs, *flags):
+    options = generator_options(data, size, epochs)
+    run_tool('train.py', CONFIGS / config, '--work-dir', work_dir, *flags, '--cfg-options', *options)
+
+
+@pytest.fixture(scope='module')
+def generators(data, tmp_path_factory):
+    root = tmp_path_factory.mktemp('generators')
+    train_generator('pf-diffseg_tiny-64x64.py', data, 32, root / 'g', 1)
+    train_generator('pair-sr_tiny-64to128.py', data, 64, root / 'sr', 1)
+    return root
+
+
+@pytest.fixture(scope='module')
+def pairs(data, generators, tmp_path_factory):
+    out = tmp_path_factory.mktemp('pairs') / 'pairs'
+    generate(data, generators, out, 48)
+    return out
+
+
+def generate(data, generators, out, num, *arguments):
+    run_tool(
+        'generate_pairs.py', generators / 'g/pf-diffseg_tiny-64x64.py', generators / 'g/epoch_1.pth',
+        '--sr-config', generators / 'sr/pair-sr_tiny-64to128.py', '--sr-checkpoint', generators / 'sr/epoch_1.pth',
+        '--out', out, '--num', num, *arguments,
+    )  # fmt: skip
+
+
+def test_training_leaves_checkpoint_picture_and_resolved_config(generators):
+    assert (generators / 'g/epoch_1.pth').exists()
+    picture = np.array(Image.open(generators / 'g/pairs/epoch_1.png'))
+    assert picture.ndim == 3 and picture.std() > 10
+    assert "type='PFDiffSeg'" in (generators / 'g/pf-diffseg_tiny-64x64.py').read_text()
+    scalars = next((generators / 'g').glob('*/vis_data/scalars.json')).read_text()
+    assert 'fraction_mae.martensite_austenite' in scalars
+
+
+def test_resume_goes_on_with_the_averaged_weights(data, generators, tmp_path):
+    shutil.copytree(generators / 'g', tmp_path / 'g')
+    (tmp_path / 'g/last_checkpoint').write_text(str(tmp_path / 'g/epoch_1.pth'))
+    train_generator('pf-diffseg_tiny-64x64.py', data, 32, tmp_path / 'g', 2, '--resume')
+    logs = ' '.join(path.read_text() for path in (tmp_path / 'g').glob('*/*.log'))
+    assert 'resumed epoch: 1' in logs and (tmp_path / 'g/epoch_2.pth').exists()
+    assert 'no `ema_state_dict`' not in logs
+
+
+def test_pairs_stand_in_their_folder(pairs):
+    folder = PairFolder(pairs)
+    rows = folder.rows()
+    assert [row.index for row in rows] == list(range(48))
+    assert {row.group for row in rows} == {'uniform', 'rich_martensite_austenite', 'rich_defect'}
+    assert Image.open(folder.image_path(47)).size == (64, 64)
+    assert folder.description['generator']['sampler']['type'] == 'RenoiseScheduler'
+    assert len(folder.description['super_resolution']['weights_sha256']) == 64
+
+
+def test_the_same_command_continues_and_another_is_refused(data, generators, pairs, tmp_path, capsys):
+    out = tmp_path / 'pairs'
+    shutil.copytree(pairs, out)
+    folder = PairFolder(out)
+    folder.label_path(5).unlink()
+    before = np.array(Image.open(folder.image_path(5)))
+    generate(data, generators, out, 48, '--batch-size', 3)
+    assert '1 pairs written' in capsys.readouterr().out
+    assert np.abs(np.array(Image.open(folder.image_path(5))).astype(int) - before).max() <= 1
+    generate(data, generators, out, 48)
+    assert 'pairs written' not in capsys.readouterr().out
+    for *arguments, name in (('--seed', 1, 'seed'), ('--steps', 3, 'sampler.steps'), ('--sampler', 'ddim', 'type')):
+        with pytest.raises(FileExistsError, match=name):
+            generate(data, generators, out, 48, *arguments)
+
+
+def test_a_checkpoint_of_another_network_is_named(generators, tmp_path):
+    with pytest.raises(ValueError, match='does not fit the network'):
+        run_tool(
+            'generate_pairs.py', CONFIGS / 'pf-diffseg_tiny-64x64.py', generators / 'g/epoch_1.pth',
+            '--out', tmp_path / 'x', '--num', 1,
+        )  # fmt: skip
+    assert not (tmp_path / 'x').exists()
+
+
+def segmentor_options(data, pairs, epochs):
+    return [
+        'model.data_preprocessor.size=(64,64)', 'model.test_cfg.crop_size=(64,64)', 'model.test_cfg.stride=(32,32)',
+        f'train_dataloader.dataset.real.data_root={data}', f'train_dataloader.dataset.synthetic.data_root={pairs}',
+        'train_dataloader.dataset.real.pipeline.2.crop_size=(64,64)',
+        'train_dataloader.dataset.synthetic.pipeline.2.scale=(64,64)',
+        'train_dataloader.dataset.synthetic.pipeline.3.crop_size=(64,64)',
+        'train_dataloader.dataset.ratio=1', 'train_dataloader.batch_size=8',
+        f'train_cfg.max_epochs={epochs}', 'train_cfg.val_interval=1', 'default_hooks.checkpoint.interval=1',
+        *(f'{part}_dataloader.{key}' for part in ('train', 'val', 'test') for key in (
+            'num_workers=0', 'persistent_workers=False')),
+        *(f'{part}_dataloader.dataset.data_root={data}' for part in ('val', 'test')),
+    ]  # fmt: skip
+
+
+def test_mixed_training_resume_and_slide_test(data, pairs, tmp_path):
+    config = CONFIGS / 'unet_r18_128x128_ratio2.py'
+    for epochs, flags in ((1, ()), (2, ('--resume',))):
+        options = segmentor_options(data, pairs, epochs)
+        run_tool('train.py', config, '--work-dir', tmp_path / 'w', *flags, '--cfg-options', *options)
+    options = segmentor_options(data, pairs, 2)
+    run_tool(
+        'test.py', config, tmp_path / 'w/epoch_2.pth', '--work-dir', tmp_path / 'w', '--out', tmp_path / 'predictions',
+        '--cfg-options', *options,
+    )  # fmt: skip
+    report = json.loads((tmp_path / 'w/test.json').read_text())
+    names = sorted(path.stem for path in (data / 'img_dir/test').glob('*.png'))
+    assert sorted(row['micrograph'] for row in report) == sorted([*names, 'all'])
+    for row in report:
+        label = None if row['micrograph'] == 'all' else data / f'ann_dir/test/{row["micrograph"]}.png'
+        if label is not None:
+            truth = np.array(Image.open(label))
+            guess = np.array(Image.open(tmp_path / f'predictions/{row["micrograph"]}.png'))
+            assert row['aAcc'] == pytest.approx(100 * (truth == guess)[truth != 255].mean(), abs=1e-6)
+            assert (row['IoU']['defect'] is None) == (not (truth == 3).any())
+
+
+def test_generators_have_no_test(generators, tmp_path):
+    with pytest.raises(SystemExit, match='has no test part'):
+        run_tool('test.py', CONFIGS / 'pf-diffseg_tiny-64x64.py', generators / 'g/epoch_1.pth')
