@@ -12,11 +12,12 @@ SUPPORTED = {
     'mmseg': {'mmsegmentation': ('1.2.0', '1.3.0'), 'onedl-mmsegmentation': ('1.4.0', '1.5.0')},
 }
 REMEDY = (
-    'Install the maintained OpenMMLab builds with\n'
-    "    MMCV_WITH_OPS=0 pip install 'mmseg-pfdiff[onedl]'\n"
-    'or the upstream ones with\n'
-    "    pip install 'mmseg-pfdiff[openmmlab]'\n"
-    '(one of the two: they share their import names and cannot be installed together).'
+    'Install one of the two builds of OpenMMLab (they share their import names; remove one before installing the '
+    'other). The maintained one, in a minute:\n'
+    "    MMCV_WITH_OPS=0 pip install 'onedl-mmengine>=0.10.9,<0.11' 'onedl-mmcv>=2.3,<2.4' "
+    "'onedl-mmsegmentation>=1.4,<1.5' ftfy regex\n"
+    'The upstream one, which compiles for a quarter of an hour:\n'
+    "    pip install 'mmengine>=0.10,<0.11' 'mmcv>=2.1,<2.2' 'mmsegmentation>=1.2,<1.3' 'setuptools<81' ftfy regex"
 )
 
 
@@ -75,7 +76,8 @@ def import_openmmlab() -> None:
     try:
         import mmcv  # noqa: F401
         import mmengine.config.utils
-        import mmseg.datasets  # noqa: F401
+        import mmseg.datasets
+        import mmseg.models  # noqa: F401
     except ImportError as error:
         message = f'OpenMMLab is installed ({distributions}) but fails to import: {error}.\n{REMEDY}'
         raise ImportError(message) from error

@@ -1,0 +1,58 @@
+import os
+import subprocess
+import sys
+
+import pytest
+
+from mmseg_pfdiff.compat import SUPPORTED, check_openmmlab, import_openmmlab, release
+
+FORK = {'onedl-mmengine': '0.10.12', 'onedl-mmcv': '2.3.6', 'onedl-mmsegmentation': '1.4.2'}
+UPSTREAM = {'mmengine': '0.10.7', 'mmcv': '2.1.0', 'mmsegmentation': '1.2.2'}
+
+
+def check(installed):
+    return check_openmmlab(SUPPORTED, installed.get)
+
+
+def test_what_is_installed_here_works():
+    import_openmmlab()
+
+
+@pytest.mark.parametrize('installed', [FORK, UPSTREAM, {**UPSTREAM, 'mmcv': '2.1.0+cu121'}])
+def test_both_builds_are_supported(installed):
+    assert set(check(installed).values()) == set(installed)
+
+
+@pytest.mark.parametrize(
+    ('installed', 'message'),
+    [
+        ({}, 'mmengine is not installed.*onedl-mmengine >=0.10.9,<0.11.0'),
+        ({**FORK, 'mmcv': '2.1.0'}, 'mmcv is installed more than once'),
+        ({**UPSTREAM, 'mmcv': '2.2.0'}, 'mmcv 2.2.0 is installed, mmseg_pfdiff needs mmcv >=2.1.0,<2.2.0'),
+        ({**UPSTREAM, 'mmsegmentation': '0.30.0'}, 'mmsegmentation 0.30.0 .*>=1.2.0,<1.3.0'),
+        ({**FORK, 'onedl-mmsegmentation': '2.0'}, 'onedl-mmsegmentation 2.0'),
+    ],
+)
+def test_errors_name_the_finding_the_bounds_and_the_command(installed, message):
+    with pytest.raises(ImportError, match=message) as error:
+        check(installed)
+    assert 'MMCV_WITH_OPS=0 pip install' in str(error.value)
+
+
+def test_a_broken_package_gives_the_remedy(tmp_path):
+    (tmp_path / 'mmcv').mkdir()
+    (tmp_path / 'mmcv/__init__.py').write_text("raise ImportError('mmcv._ext: undefined symbol')")
+    run = subprocess.run(
+        [sys.executable, '-c', 'import mmseg_pfdiff'],
+        env={**os.environ, 'PYTHONPATH': str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode != 0
+    assert 'fails to import: mmcv._ext: undefined symbol' in run.stderr and 'pip install' in run.stderr
+
+
+def test_release():
+    assert release('2.1.0rc1+cpu') == (2, 1, 0)
+    with pytest.raises(ValueError, match='start with a number'):
+        release('unknown')
