@@ -16,7 +16,7 @@ from mmseg_pfdiff.evaluation.demo_page import MIXED, REAL, write_demo_page
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = ROOT / 'configs/pfdiff'
 GENERATOR, SUPER_RESOLUTION = 'pf-diffseg_tiny-64x64', 'pair-sr_tiny-64to128'
-EPOCHS = {GENERATOR: 120, SUPER_RESOLUTION: 50, REAL: 20, MIXED: 20}
+EPOCHS = {GENERATOR: 100, SUPER_RESOLUTION: 30, REAL: 21, MIXED: 7}  # the segmentors: equally many steps
 NUM_PAIRS = 192  # two for each of the 96 training tiles
 
 

@@ -21,7 +21,7 @@ STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 1080px; margin: 2em auto; padding: 0 1em; color: #222; }
 img { max-width: 100%; image-rendering: pixelated; } table { border-collapse: collapse; margin: 1em 0; }
 td, th { padding: .2em .8em; border-bottom: 1px solid #ddd; text-align: right; } td:first-child { text-align: left; }
-.key span { display: inline-block; width: 1em; height: 1em; border: 1px solid #888; margin: 0 .3em 0 1em; }
+pre { white-space: pre-wrap; font-size: 12px; } .key span { display: inline-block; width: 1em; height: 1em; border: 1px solid #888; margin: 0 .3em 0 1em; }
 """
 
 
@@ -57,6 +57,8 @@ def write_demo_page(out: Path) -> Path:
         '<p>From left to right: micrograph, label map, U-Net of real tiles only, U-Net of the mix.</p>',
         '<h2>Times</h2>',
         _table(['step', 'seconds'], [[name, f'{seconds:.0f}'] for name, seconds in sorted(times.items())]),
+        '<p>Each step was one command; its whole output lies in <code>logs/</code>:</p>',
+        _commands(out),
         f'<p>{sum(times.values()) / 60:.1f} minutes in all.</p>',
     ]
     page = out / 'index.html'
@@ -65,6 +67,13 @@ def write_demo_page(out: Path) -> Path:
         f'<style>{STYLE}</style>{"".join(body)}</html>'
     )
     return page
+
+
+def _commands(out: Path) -> str:
+    """The command of each step, as its log begins with it, paths shortened."""
+    logs = sorted((out / 'logs').glob('*.log'))
+    lines = [log.read_text().partition('\n')[0].replace(f'{out}', 'OUT').replace(f'{Path.cwd()}/', '') for log in logs]
+    return f'<pre>{html.escape(chr(10).join(lines))}</pre>'
 
 
 def _legend(folder: PairFolder) -> str:
