@@ -21,7 +21,8 @@ STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 1080px; margin: 2em auto; padding: 0 1em; color: #222; }
 img { max-width: 100%; image-rendering: pixelated; } table { border-collapse: collapse; margin: 1em 0; }
 td, th { padding: .2em .8em; border-bottom: 1px solid #ddd; text-align: right; } td:first-child { text-align: left; }
-pre { white-space: pre-wrap; font-size: 12px; } .key span { display: inline-block; width: 1em; height: 1em; border: 1px solid #888; margin: 0 .3em 0 1em; }
+pre { white-space: pre-wrap; font-size: 12px; }
+.key span { display: inline-block; width: 1em; height: 1em; border: 1px solid #888; margin: 0 .3em 0 1em; }
 """
 
 

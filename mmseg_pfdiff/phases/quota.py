@@ -1,5 +1,7 @@
 """The best label map with exact class counts: a transportation problem from pixels to K classes."""
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor
 
@@ -112,7 +114,7 @@ def move_to_counts(scores: Tensor, labels: Tensor, counts: Tensor) -> None:
         costs = move_costs(scores, labels)
         path = cheapest_path(costs.tolist(), excess)
         source, target = path[0], path[-1]
-        edges = list(zip(path, path[1:], strict=False))
+        edges = list(pairwise(path))
         # Pixels that cost the same are moved together: with ties the path stays the cheapest for all of them.
         tied = [tied_pixels(scores, labels, a, b, costs[a, b]) for a, b in edges]
         amount = min(excess[source], -excess[target], *(len(pixels) for pixels in tied))
