@@ -8,13 +8,15 @@ import time
 
 import torch
 from mmengine.config import Config, DictAction
+from mmengine.dist import barrier, get_dist_info, get_local_rank, init_dist
 from mmengine.registry import init_default_scope
 
 import mmseg_pfdiff  # noqa: F401  (registers the components, and lets checkpoints load safely)
 from mmseg_pfdiff.datasets import PairFolder
 from mmseg_pfdiff.evaluation import fraction_table
 from mmseg_pfdiff.generators import SAMPLERS, PairCascade
-from mmseg_pfdiff.generators.generation import describe_fractions, describe_part, generate_pairs, package_versions
+from mmseg_pfdiff.generators.descriptions import describe_fractions, describe_part, package_versions
+from mmseg_pfdiff.generators.generation import generate_pairs
 from mmseg_pfdiff.generators.loading import build_fraction_sampler, dataset_palette, load_generator
 
 
@@ -32,6 +34,16 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--sampler', choices=sorted(SAMPLERS), help="in place of the configs' samplers")
     parser.add_argument('--steps', type=int, help="in place of the samplers' numbers of steps")
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
+    parser.add_argument('--size', type=height_width, metavar='HxW', help='larger pairs, by overlapping windows')
+    parser.add_argument(
+        '--max-moved', type=float, default=0.03, help='share of pixels the exact fractions may move in a kept pair'
+    )
+    parser.add_argument('--plain', action='store_true', help='take the nearest class, not exactly the fractions asked')
+    parser.add_argument('--half', action='store_true', help='half precision (GPU only)')
+    parser.add_argument('--channels-last', action='store_true', help='memory layout that GPUs prefer')
+    parser.add_argument('--compile', action='store_true', help='compile the networks: slow start, then faster')
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='key=value settings over CONFIG')
     args = parser.parse_args()
     if bool(args.sr_config) != bool(args.sr_checkpoint):
@@ -41,9 +53,20 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
+def height_width(text: str) -> tuple[int, int]:
+    """`703x1024` -> (703, 1024)."""
+    height, _, width = text.partition('x')
+    if not (height.isdigit() and width.isdigit() and int(height) and int(width)):
+        raise argparse.ArgumentTypeError(f'give height and width as 703x1024, got {text!r}')
+    return int(height), int(width)
+
+
 def main() -> None:
     """Generates."""
     args = parse_args()
+    if args.launcher != 'none':
+        init_dist(args.launcher, backend='nccl' if args.device.startswith('cuda') else 'gloo')
+    rank, _ = get_dist_info()
     config = Config.fromfile(args.config)
     config.merge_from_dict(args.cfg_options or {})
     init_default_scope(config.get('default_scope', 'mmseg'))
@@ -54,29 +77,49 @@ def main() -> None:
         sr_config = Config.fromfile(args.sr_config)
         super_resolution, sampler = load_generator(sr_config, args.sr_checkpoint, args.sampler, args.steps)
         parts['super_resolution'] = describe_part(sr_config, args.sr_checkpoint, sampler)
-    cascade = PairCascade(generator, super_resolution, args.device)
-    fractions = build_fraction_sampler(config)
-    folder = PairFolder.create(
-        args.out,
-        dict(
-            classes=fractions.classes,
-            palette=dataset_palette(config),
-            size=[cascade.size, cascade.size],
-            seed=args.seed,
-            fractions=describe_fractions(fractions, config),
-            **parts,
-            versions=package_versions(),
-        ),
+    device = f'cuda:{get_local_rank()}' if args.device == 'cuda' else args.device
+    cascade = PairCascade(
+        generator, super_resolution, device, not args.plain, args.half, args.channels_last, args.compile
     )
+    fractions = build_fraction_sampler(config)
+    size = args.size or (cascade.tile_size, cascade.tile_size)
+    description = dict(
+        classes=fractions.classes,
+        palette=dataset_palette(config),
+        size=size,
+        seed=args.seed,
+        exact=cascade.exact,
+        max_moved=args.max_moved,
+        fractions=describe_fractions(fractions, config),
+        **parts,
+        versions=package_versions(),
+    )
+    if rank == 0:
+        PairFolder.create(args.out, description)
+    barrier()
+    folder = PairFolder(args.out)
     start = time.perf_counter()
-    written = generate_pairs(cascade, fractions, folder, args.num, args.seed, args.batch_size)
-    seconds = time.perf_counter() - start
+    written = generate_pairs(
+        cascade, fractions, folder, args.num, args.seed, args.batch_size, args.max_moved, args.size
+    )
+    if rank == 0:
+        report(folder, written, time.perf_counter() - start)
+
+
+def report(folder: PairFolder, written: int, seconds: float) -> None:
+    """Tells what the folder holds and how well the fractions were met."""
     rows = folder.rows()
     target, measured = (torch.tensor([getattr(row, name) for row in rows]) for name in ('target', 'measured'))
     print(fraction_table(target, measured, folder.classes))
+    plain = torch.tensor([[row.measures[f'plain_{name}'] for name in folder.classes] for row in rows])
+    print('What the networks drew, before pixels were moved to meet the fractions:')
+    print(fraction_table(target, plain, folder.classes))
+    moved = torch.tensor([row.measures['moved'] for row in rows])
+    print(f'Pixels moved: {100 * moved.mean():.2f} % on the mean, {100 * moved.max():.2f} % at most.')
     if written:
         print(f'{written} pairs written in {seconds:.1f} s, {seconds / written:.2f} s a pair.')
-    print(f'{args.out} holds {len(rows)} pairs of {cascade.size}x{cascade.size}.')
+    kept, (height, width) = sum(row.kept for row in rows), folder.description['size']
+    print(f'{folder.root} holds {len(rows)} pairs of {height}x{width}, {kept} of them kept for training.')
 
 
 if __name__ == '__main__':

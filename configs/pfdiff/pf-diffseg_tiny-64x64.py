@@ -7,6 +7,9 @@ model = dict(
     # briefly trained network needs fresh noise in sampling: with DDIM its errors stay.
     noise_schedule=dict(prediction_type='sample'),
     sampler=dict(_delete_=True, type='renoise', steps=50),
+    # Image and mask are drawn together into the fractions asked for: brings the share of pixels that the exact
+    # fractions must move at the end below the limit.
+    fraction_guidance=1.0,
 )
 train_dataloader = dict(num_workers=1)
 optim_wrapper = dict(optimizer=dict(lr=1e-3))

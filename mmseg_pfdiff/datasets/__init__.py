@@ -1,8 +1,9 @@
 """Where pairs come from: MetalDAM, generated pairs, and the two mixed."""
 
 from .metaldam import MetalDAMDataset
-from .pair_folder import PairFolder, PairRow
+from .pair_folder import PairFolder
 from .pair_mix import SyntheticPairMix
+from .pair_rows import PairRow
 from .spaced_sampler import SpacedSampler
 from .synthetic_pairs import SyntheticPairDataset
 from .transforms import RandomSquareSymmetry

@@ -1,46 +1,22 @@
 """PairFolder: the on-disk format of generated pairs, its only reader and writer."""
 
-import csv
-import io
-import itertools
 import json
 import os
+import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from ..files import TEMPORARY, temporary_files, write_atomically
 from .micrograph_images import encode_grey, encode_label_map
+from .pair_rows import PairRow, RowTable, measure_names, sorted_once
 
 FORMAT_VERSION = 1
 DESCRIPTION_FILE = 'pair_folder.json'
 ROWS_FILE = 'pairs.csv'
 # Recorded for the reader; a folder may be continued though they changed.
 NOT_COMPARED = ('versions',)
-
-
-class PairRow(NamedTuple):
-    """One row of `pairs.csv`.
-
-    Attributes:
-        index: Index of the pair, >= 0; names its files.
-        seed: Seed of the run that drew it.
-        group: Group of the fraction sampler it was drawn for.
-        target: K phase fractions asked for, in the order of the classes.
-        measured: K phase fractions of the label map written.
-        kept: False for a pair that training should leave out.
-        reason: Why it is not kept, else empty.
-    """
-
-    index: int
-    seed: int
-    group: str
-    target: tuple[float, ...]
-    measured: tuple[float, ...]
-    kept: bool = True
-    reason: str = ''
 
 
 class PairFolder:
@@ -50,8 +26,9 @@ class PairFolder:
 
         images/00000012.png   uint8, one channel
         labels/00000012.png   uint8 class indices, palette embedded, 255 = ignore
-        pairs.csv             a row for each pair whose two files are complete
+        pairs.csv             a row for each pair whose two files are complete, sorted by index
         pair_folder.json      what the pairs are and what made them
+        rows/0.csv            rows of a process that is writing, or was killed; :meth:`merge` moves them to pairs.csv
 
     Args:
         root: An existing pair folder; see :meth:`create` for a new one.
@@ -73,6 +50,7 @@ class PairFolder:
             self.description = json.loads(path.read_text())
             self.classes = tuple(self.description['classes'])
             self.palette = tuple(tuple(colour) for colour in self.description['palette'])
+            self.table = RowTable(self.classes)
             found = self.description['format_version']
         except (json.JSONDecodeError, KeyError, TypeError) as error:
             raise ValueError(f'{path} is damaged ({error!r}). Restore it or generate the pairs anew.') from error
@@ -115,9 +93,11 @@ class PairFolder:
             root.mkdir(parents=True, exist_ok=True)
             write_atomically(root / DESCRIPTION_FILE, json.dumps(wanted, indent=2).encode())
             folder = cls(root)
-        for sub in ('images', 'labels'):
+        for sub in ('images', 'labels', 'rows'):
             (root / sub).mkdir(exist_ok=True)
-        folder._clean_up()
+        for path in temporary_files(root):
+            path.unlink()
+        folder.merge()
         return folder
 
     def image_path(self, index: int) -> Path:
@@ -133,41 +113,49 @@ class PairFolder:
         return self.image_path(index).is_file() and self.label_path(index).is_file()
 
     def rows(self) -> list[PairRow]:
-        """The rows, sorted by index. An unfinished last line, left by a killed run, is passed over.
+        """The rows of all processes, sorted by index.
 
         Returns:
             One :class:`PairRow` for each complete pair.
 
         Raises:
-            ValueError: A row is damaged or stands twice.
+            ValueError: A row is damaged, or two of one index differ.
         """
-        path = self.root / ROWS_FILE
-        if not path.is_file():
-            return []
-        complete = path.read_text().rpartition('\n')[0]
-        rows = [self._parse(record, path) for record in csv.DictReader(io.StringIO(complete))]
-        rows.sort(key=lambda row: row.index)
-        for before, after in itertools.pairwise(rows):
-            if before.index == after.index:
-                raise ValueError(f'{path} holds index {after.index} twice.')
-        return rows
+        paths = [self.root / ROWS_FILE, *sorted((self.root / 'rows').glob('*.csv'))]
+        return sorted_once((row for path in paths for row in self.table.read(path)), self.root / ROWS_FILE)
 
     def missing(self, num: int) -> list[int]:
         """Indices of 0..num-1 that have no row yet."""
         present = {row.index for row in self.rows()}
         return [index for index in range(num) if index not in present]
 
-    def write(self, row: PairRow, image: np.ndarray, label: np.ndarray) -> None:
-        """Writes a pair: both files under temporary names, then renamed, the row last.
+    def write(self, row: PairRow, image: np.ndarray, label: np.ndarray, rank: int = 0) -> None:
+        """Writes a pair: its two files, then its row.
 
         Args:
-            row: Its row.
+            row: Its row; all rows of a run have the same measures.
+            image: (H, W) uint8.
+            label: (H, W) uint8, class indices or 255.
+            rank: Number of the writing process; each has a row file of its own.
+
+        Raises:
+            ValueError: Shapes or dtypes that do not fit, before anything is written.
+            OSError: Disk full or not writable; the folder stays as it was, temporary files aside.
+        """
+        self.write_files(row.index, image, label)
+        self.append_row(row, rank)
+
+    def write_files(self, index: int, image: np.ndarray, label: np.ndarray) -> None:
+        """The files of a pair, each under a temporary name first. Without :meth:`append_row` the pair does not count.
+
+        Args:
+            index: Of the pair.
             image: (H, W) uint8.
             label: (H, W) uint8, class indices or 255.
 
         Raises:
             ValueError: Shapes or dtypes that do not fit, before anything is written.
-            OSError: Disk full or not writable; the folder stays as it was, temporary files aside.
+            OSError: Disk full or not writable.
         """
         for name, array in (('image', image), ('label', label)):
             if array.ndim != 2 or array.dtype != np.uint8 or array.shape != label.shape:
@@ -175,55 +163,44 @@ class PairFolder:
                     f'{name} must be (H, W) uint8 of one size for both, got {array.shape} {array.dtype} '
                     f'with a label of {label.shape}.'
                 )
-        write_atomically(self.image_path(row.index), encode_grey(image))
-        write_atomically(self.label_path(row.index), encode_label_map(label, self.palette))
-        self._append(row)
+        write_atomically(self.image_path(index), encode_grey(image))
+        write_atomically(self.label_path(index), encode_label_map(label, self.palette))
 
-    def _columns(self) -> list[str]:
-        targets = [f'target_{name}' for name in self.classes]
-        measured = [f'measured_{name}' for name in self.classes]
-        return ['index', 'seed', 'group', *targets, *measured, 'kept', 'reason']
+    def append_row(self, row: PairRow, rank: int = 0) -> None:
+        """The row of a pair whose files stand; one call at a time for each rank.
 
-    def _format(self, rows: Iterable[PairRow], header: bool) -> bytes:
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator='\n')
-        if header:
-            writer.writerow(self._columns())
-        for row in rows:
-            fractions = [f'{value:.9f}' for value in (*row.target, *row.measured)]
-            writer.writerow([row.index, row.seed, row.group, *fractions, row.kept, row.reason])
-        return text.getvalue().encode()
-
-    def _parse(self, record: dict, path: Path) -> PairRow:
-        try:
-            return PairRow(
-                index=int(record['index']),
-                seed=int(record['seed']),
-                group=record['group'],
-                target=tuple(float(record[f'target_{name}']) for name in self.classes),
-                measured=tuple(float(record[f'measured_{name}']) for name in self.classes),
-                kept={'True': True, 'False': False}[record['kept']],
-                reason=record['reason'],
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f'{path}: damaged row {record}: {error!r}.') from error
-
-    def _append(self, row: PairRow) -> None:
-        path = self.root / ROWS_FILE
+        Args:
+            row: All rows of a run have the same measures.
+            rank: Number of the writing process.
+        """
+        path = self.root / 'rows' / f'{rank}.csv'
         with open(path, 'ab') as file:
-            file.write(self._format([row], header=file.tell() == 0))
+            file.write(self.table.format([row], list(row.measures), header=file.tell() == 0))
             file.flush()
             os.fsync(file.fileno())
 
-    def _clean_up(self) -> None:
-        """Removes temporary files, unfinished lines, and rows whose files are gone."""
-        for path in temporary_files(self.root):
-            path.unlink()
+    def replace_rows(self, rows: Iterable[PairRow]) -> None:
+        """Writes `pairs.csv` anew, in one rename.
+
+        Args:
+            rows: All rows of the folder.
+        """
         path = self.root / ROWS_FILE
-        if path.is_file():
-            content = self._format((row for row in self.rows() if self.has_files(row.index)), header=True)
-            if content != path.read_bytes():
-                write_atomically(path, content)
+        rows = sorted_once(rows, path)
+        content = self.table.format(rows, measure_names(rows))
+        if not path.is_file() or path.read_bytes() != content:
+            write_atomically(path, content)
+
+    def merge(self) -> None:
+        """Moves the rows of all processes into `pairs.csv`; drops rows whose files are gone. No process may write."""
+        self.replace_rows([row for row in self.rows() if self.has_files(row.index)])
+        for path in (self.root / 'rows').glob('*.csv'):
+            path.unlink()
+
+    def finish(self) -> None:
+        """Merges the rows and leaves nothing but the pairs, their table and the description."""
+        self.merge()
+        shutil.rmtree(self.root / 'rows', ignore_errors=True)
 
 
 def _differences(found: Mapping, wanted: Mapping, prefix: str = '') -> list[str]:

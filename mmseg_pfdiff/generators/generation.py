@@ -1,67 +1,16 @@
 """Filling a pair folder: the loop behind `tools/generate_pairs.py`."""
 
-import hashlib
-import itertools
 from collections.abc import Callable, Iterator
-from importlib.metadata import version
 
-import diffusers
 import torch
-from mmengine.config import Config
+from mmengine.dist import barrier, get_dist_info
 from tqdm import tqdm
 
 from ..datasets import PairFolder, PairRow
-from ..files import file_sha256
-from ..phases import FractionRequest, FractionSampler, phase_fractions
-from ..version import __version__
+from ..datasets.pair_writer import PairWriter
+from ..phases import FractionRequest, phase_fractions
 from .cascade import PairCascade
-
-
-def describe_part(config: Config, checkpoint: str, sampler: dict) -> dict:
-    """What identifies a trained model in a pair folder.
-
-    Args:
-        config: Its config, command-line options merged.
-        checkpoint: Its weights.
-        sampler: Its resolved sampler.
-
-    Returns:
-        JSON-like description: class, SHA-256 of network settings and weights, sampler.
-    """
-    network = {key: value for key, value in config.model.items() if key != 'sampler'}
-    return dict(
-        type=config.model.type,
-        config_sha256=hashlib.sha256(repr(_plain(network)).encode()).hexdigest(),
-        weights_sha256=file_sha256(checkpoint),
-        sampler=sampler,
-    )
-
-
-def _plain(value):
-    """Settings as sorted tuples, whose text does not depend on the order they were written in."""
-    if isinstance(value, dict):
-        return tuple((key, _plain(value[key])) for key in sorted(value))
-    if isinstance(value, list | tuple):
-        return tuple(_plain(item) for item in value)
-    return value
-
-
-def describe_fractions(sampler: FractionSampler, config: Config) -> dict:
-    """What identifies the source of fractions: the settings, and the vectors of the tiles."""
-    return dict(
-        vectors=len(sampler.vectors),
-        vectors_sha256=hashlib.sha256(sampler.vectors.numpy().tobytes()).hexdigest(),
-        settings=config.get('fraction_sampler', {}),
-        sigma=sampler.sigma,
-        epsilon=sampler.epsilon,
-    )
-
-
-def package_versions() -> dict[str, str]:
-    """Versions that influence what is drawn."""
-    return dict(
-        mmseg_pfdiff=__version__, torch=version('torch'), diffusers=diffusers.__version__, numpy=version('numpy')
-    )
+from .preprocessor import DecodedPairs
 
 
 def generate_pairs(
@@ -71,8 +20,10 @@ def generate_pairs(
     num: int,
     seed: int,
     batch_size: int,
+    max_moved: float = 0.03,
+    size: tuple[int, int] | None = None,
 ) -> int:
-    """Writes the pairs 0..num-1 that the folder lacks.
+    """Writes the pairs 0..num-1 that the folder lacks. Under a launcher, each process writes its share.
 
     Args:
         cascade: Draws them.
@@ -80,33 +31,82 @@ def generate_pairs(
         folder: Where to.
         num: Pairs the folder shall hold.
         seed: Seed of the run, >= 0.
-        batch_size: Pairs drawn together, >= 1; changes nothing but speed and memory.
+        batch_size: Pairs (of larger fields: windows) drawn together, >= 1; changes nothing but speed and memory.
+        max_moved: Largest share of pixels that may be moved to meet the fractions. A pair beyond it is written, but
+            marked as not kept: its image no longer shows what its mask says.
+        size: Height and width of the pairs; default: those of the training tiles.
 
     Returns:
-        Number of pairs written now.
+        Number of pairs written now, by all processes.
 
     Raises:
-        ValueError: num or batch_size below 1.
+        ValueError: num or batch_size below 1, max_moved out of range.
     """
-    if num < 1 or batch_size < 1:
-        raise ValueError(f'num and batch_size must be at least 1, got num={num}, batch_size={batch_size}.')
+    if num < 1 or batch_size < 1 or not 0 <= max_moved <= 1:
+        raise ValueError(
+            f'num and batch_size must be at least 1, max_moved in [0, 1]; got num={num}, batch_size={batch_size}, '
+            f'max_moved={max_moved}.'
+        )
+    rank, world_size = get_dist_info()
     missing = folder.missing(num)
-    with tqdm(total=num, initial=num - len(missing), desc='pairs', unit='pair') as progress:
-        for indices in batches(missing, batch_size):
+    share = missing[rank::world_size]
+    together = batch_size if size is None else 1
+    with PairWriter(folder, rank) as writer, tqdm(total=len(share), desc='pairs', unit='pair', disable=rank > 0) as bar:
+        for indices in batches(share, together):
             asked = [requests(seed, index) for index in indices]
-            pairs = cascade(torch.stack([request.fractions for request in asked]), seed, indices)
-            measured = phase_fractions(pairs.labels, len(folder.classes))
-            for n, index in enumerate(indices):
-                row = PairRow(
-                    index, seed, asked[n].group, tuple(asked[n].fractions.tolist()), tuple(measured[n].tolist())
-                )
-                folder.write(row, pairs.images[n].numpy(), pairs.labels[n].numpy())
-            progress.update(len(indices))
+            pairs = cascade(torch.stack([request.fractions for request in asked]), seed, indices, size, batch_size)
+            for n, row in enumerate(describe_rows(cascade, folder, asked, pairs, seed, indices, max_moved)):
+                writer.put(row, pairs.images[n].numpy(), pairs.labels[n].numpy())
+            bar.update(len(indices))
+    barrier()
+    if rank == 0:
+        folder.finish()
+    barrier()
     return len(missing)
+
+
+def describe_rows(
+    cascade: PairCascade,
+    folder: PairFolder,
+    asked: list[FractionRequest],
+    pairs: DecodedPairs,
+    seed: int,
+    indices: list[int],
+    max_moved: float,
+) -> Iterator[PairRow]:
+    """The rows of drawn pairs.
+
+    Measures: `plain_<class>`, the fraction that the nearest codes alone gave; `moved`, the share of pixels that the
+    quota moved; `moved_margin`, by how much those pixels had been decided, on the mean; `seam` of the windows.
+
+    Args:
+        cascade: What drew them.
+        folder: Names the classes.
+        asked: N requests.
+        pairs: N pairs.
+        seed: Seed of the run.
+        indices: N indices.
+        max_moved: As of :func:`generate_pairs`.
+
+    Yields:
+        N rows.
+    """
+    num_classes = len(folder.classes)
+    measured = phase_fractions(pairs.labels, num_classes).tolist()
+    plain = phase_fractions(pairs.plain, num_classes).tolist()
+    moved = pairs.labels != pairs.plain
+    for n, index in enumerate(indices):
+        share = moved[n].double().mean().item()
+        measures = {f'plain_{name}': value for name, value in zip(folder.classes, plain[n], strict=True)}
+        measures['moved'] = share
+        measures['moved_margin'] = pairs.margins[n][moved[n]].mean().item() if share else 0.0
+        measures['seam'] = cascade.seam_score(pairs.images[n])
+        kept = share <= max_moved
+        reason = '' if kept else f'{100 * share:.1f} % of the pixels moved to meet the fractions'
+        target = tuple(asked[n].fractions.tolist())
+        yield PairRow(index, seed, asked[n].group, target, tuple(measured[n]), kept, reason, measures)
 
 
 def batches(indices: list[int], size: int) -> Iterator[list[int]]:
     """Splits a list into lists of `size`; the last may be shorter."""
-    iterator = iter(indices)
-    while batch := list(itertools.islice(iterator, size)):
-        yield batch
+    return (indices[start : start + size] for start in range(0, len(indices), size))

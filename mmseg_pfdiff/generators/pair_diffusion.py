@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from ..phases import phase_fractions, sample_generator
 from .samplers import build_sampler
+from .windows import predict_in_windows
 
 # Pairs drawn during validation use this seed, so that the epochs of a run can be compared by eye.
 VALIDATION_SEED = 0
@@ -60,6 +61,14 @@ class PairDiffusion(BaseModel):
     @abstractmethod
     def predict(self, x: Tensor, t: Tensor, condition: Any) -> Tensor:
         """The network, epsilon_theta(x_t, t, c): (N, 1+M, H, W) noisy pairs to its prediction of the same shape."""
+
+    @abstractmethod
+    def crop_condition(self, condition: Any, corners: Sequence[tuple[int, int]]) -> Any:
+        """The condition of windows of N larger fields: window after window, each of all N fields."""
+
+    def correct(self, prediction: Tensor, x: Tensor, t: Tensor, condition: Any) -> Tensor:
+        """Last word on a prediction in sampling; by default it stays."""
+        return prediction
 
     def forward(self, inputs: dict, data_samples: Sequence | None = None, mode: str = 'tensor') -> Any:
         """Entry point of MMEngine.
@@ -120,21 +129,45 @@ class PairDiffusion(BaseModel):
         return x0 if kind == 'sample' else epsilon
 
     @torch.no_grad()
-    def sample(self, condition: Any, seed: int, indices: Sequence[int]) -> Tensor:
+    def sample(
+        self,
+        condition: Any,
+        seed: int,
+        indices: Sequence[int],
+        size: tuple[int, int] | None = None,
+        window_batch: int = 16,
+    ) -> Tensor:
         """Draws pairs (Eq. 6). Pair i is a function of its condition, the seed and its index.
 
         Args:
             condition: What :meth:`predict` takes, for N pairs.
             seed: Seed of the run, >= 0.
             indices: Index of each of the N pairs.
+            size: Height and width, at least the model's own size, which is the default. A larger field is drawn by
+                overlapping windows, whose predictions are averaged at every step.
+            window_batch: Windows in one network evaluation.
 
         Returns:
             (N, 1+M, H, W) float32 in [-1, 1].
         """
-        size = self.data_preprocessor.size
+        window = self.data_preprocessor.size
+        size = size or (window, window)
+
+        def predict(x: Tensor, t: Tensor) -> Tensor:
+            if size == (window, window):
+                prediction = self.predict(x, t, condition)
+            else:
+                prediction = predict_in_windows(
+                    lambda windows, corners: self.predict(windows, t, self.crop_condition(condition, corners)),
+                    x,
+                    window,
+                    window_batch,
+                )
+            return self.correct(prediction, x, t, condition)
+
         return self.sampler(
-            lambda x, t: self.predict(x, t, condition),
-            shape=(self.data_preprocessor.num_channels, size, size),
+            predict,
+            shape=(self.data_preprocessor.num_channels, *size),
             generators=[sample_generator(seed, index, self.stream) for index in indices],
             training_schedule=self.training_schedule,
             device=next(self.parameters()).device,

@@ -18,12 +18,14 @@ class DecodedPairs(NamedTuple):
     Attributes:
         images: (N, H, W) uint8.
         labels: (N, H, W) uint8, class indices 0..K-1.
-        margins: (N, H, W) float32 >= 0, by how much each pixel's class won.
+        margins: (N, H, W) float32 >= 0, by how much the best class of each pixel wins.
+        plain: (N, H, W) uint8, label maps without a quota; equal to `labels` where none was asked for.
     """
 
     images: Tensor
     labels: Tensor
     margins: Tensor
+    plain: Tensor
 
 
 def reduce_labels(labels: Tensor, factor: int, num_classes: int, ignore_index: int = 255) -> Tensor:
@@ -136,14 +138,15 @@ class PairDataPreprocessor(BaseDataPreprocessor):
         """
         return torch.cat([images[:, None].float() / 127.5 - 1, self.codec.encode(labels)], dim=1)
 
-    def decode(self, pairs: Tensor) -> DecodedPairs:
+    def decode(self, pairs: Tensor, fractions: Tensor | None = None) -> DecodedPairs:
         """A pair tensor to images and label maps.
 
         Args:
             pairs: (N, 1+M, H, W) float in [-1, 1].
+            fractions: (N, K) phase fractions that the label maps shall have exactly, or None.
 
         Returns:
-            Images, labels, margins.
+            Images, labels, margins, plain labels.
         """
         images = ((pairs[:, 0].float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
-        return DecodedPairs(images, *self.codec.decode(pairs[:, 1:]))
+        return DecodedPairs(images, *self.codec.decode(pairs[:, 1:], fractions))

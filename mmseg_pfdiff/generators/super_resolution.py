@@ -1,5 +1,6 @@
 """PairSuperResolution: doubles the resolution of a pair (Section 2.2.3, Table A3)."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -76,6 +77,12 @@ class PairSuperResolution(PairDiffusion):
         level = torch.rand_like(condition.noise_level) * self.max_noise
         noise = torch.randn_like(condition.pairs)
         return LowResolution(condition.pairs + level[:, None, None, None] * noise, level)
+
+    def crop_condition(self, condition: LowResolution, corners: Sequence[tuple[int, int]]) -> LowResolution:
+        """The part of the low-resolution field under each window."""
+        size = self.data_preprocessor.size
+        crops = [condition.pairs[..., y : y + size, x : x + size] for y, x in corners]
+        return LowResolution(torch.cat(crops), condition.noise_level.repeat(len(corners)))
 
     def predict(self, x: Tensor, t: Tensor, condition: LowResolution) -> Tensor:
         """epsilon_theta(x_t, t, low-resolution pair)."""

@@ -2,11 +2,13 @@
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from .fractions import IGNORE_INDEX
+from .quota import assign_with_quota, largest_remainder
 
 
 def simplex_codes(num_classes: int) -> Tensor:
@@ -55,6 +57,20 @@ def palette_codes(palette: Sequence[Sequence[int]]) -> Tensor:
     return colours / 127.5 - 1
 
 
+class DecodedLabels(NamedTuple):
+    """What mask channels say.
+
+    Attributes:
+        labels: (N, H, W) uint8 in 0..K-1.
+        margins: (N, H, W) float32 >= 0, the best minus the second best score of each pixel.
+        plain: (N, H, W) uint8, the nearest codes; differs from `labels` where a quota moved pixels.
+    """
+
+    labels: Tensor
+    margins: Tensor
+    plain: Tensor
+
+
 class PhaseCodec:
     """Maps K classes to M channels and back.
 
@@ -89,6 +105,7 @@ class PhaseCodec:
             self.codes = palette_codes(palette)
         else:
             raise ValueError(f"code must be 'simplex' or 'palette', got {code!r}.")
+        self.is_simplex = code == 'simplex'
         self.num_classes = num_classes
         self.num_channels = self.codes.shape[1]
         self.ignore_index = ignore_index
@@ -128,15 +145,51 @@ class PhaseCodec:
         dots = torch.einsum('nmhw,km->nkhw', channels.float(), codes)
         return dots - codes.square().sum(1)[:, None, None] / 2
 
-    def decode(self, channels: Tensor) -> tuple[Tensor, Tensor]:
-        """Mask channels to the classes of the nearest codes.
+    def posterior(self, channels: Tensor) -> Tensor:
+        """Class probabilities whose mean code the channels are: what a predicted clean mask says of each pixel.
+
+        A denoiser predicts the mean of the clean masks it holds possible. Of a simplex code, that mean tells the
+        probabilities: they are its barycentric coordinates.
 
         Args:
             channels: (N, M, H, W) float.
 
         Returns:
-            Label maps (N, H, W) uint8 in 0..K-1, and each pixel's margin (N, H, W) float32 >= 0, the best minus the
-            second best score.
+            (N, K, H, W) float32 > 0, sums to 1 over K; points outside the simplex are brought to its border.
+
+        Raises:
+            ValueError: The code is no simplex.
         """
-        best = self.scores(channels).topk(2, dim=1)
-        return best.indices[:, 0].to(torch.uint8), best.values[:, 0] - best.values[:, 1]
+        if not self.is_simplex:
+            raise ValueError("Only the 'simplex' code tells class probabilities; train the generator with it.")
+        length = self.codes[0].square().sum()
+        dots = self.scores(channels) + length / 2
+        coordinates = (1 + (self.num_classes - 1) * dots / length) / self.num_classes
+        positive = coordinates.clamp(min=1e-4)
+        return positive / positive.sum(1, keepdim=True)
+
+    def decode(self, channels: Tensor, fractions: Tensor | None = None) -> DecodedLabels:
+        """Mask channels to the classes of the nearest codes, or to the best label map of exact phase fractions.
+
+        Args:
+            channels: (N, M, H, W) float.
+            fractions: (N, K) float, each row >= 0 and sums to 1. With them, class k gets its fraction of the H * W
+                pixels, rounded by largest remainder, and the map has the highest total score among all such maps.
+
+        Returns:
+            Label maps, margins and plain label maps.
+
+        Raises:
+            ValueError: Fractions of another shape, negative, or not summing to 1.
+        """
+        scores = self.scores(channels)
+        best = scores.topk(2, dim=1)
+        plain = best.indices[:, 0].to(torch.uint8)
+        labels = plain
+        if fractions is not None:
+            n, k, height, width = scores.shape
+            if fractions.shape != (n, k):
+                raise ValueError(f'fractions must be ({n}, {k}) for these channels, got {tuple(fractions.shape)}.')
+            counts = largest_remainder(fractions.to(scores.device), height * width)
+            labels = assign_with_quota(scores.flatten(2), counts).reshape(n, height, width).to(torch.uint8)
+        return DecodedLabels(labels, best.values[:, 0] - best.values[:, 1], plain)

@@ -33,6 +33,7 @@ def test_what_is_written_is_read(tmp_path):
     label = Image.open(tmp_path / 'pairs/labels/00000012.png')
     assert label.mode == 'P' and np.array(label).tolist() == [[0, 1], [1, 255]]
     assert label.getpalette()[:6] == [0, 114, 178, 240, 228, 66]
+    folder.finish()
     header = (tmp_path / 'pairs/pairs.csv').read_text().splitlines()[0]
     assert header == ('index,seed,group,target_matrix,target_austenite,measured_matrix,measured_austenite,kept,reason')
 
@@ -44,8 +45,8 @@ def test_continuing_mends_what_a_kill_left(tmp_path):
         folder.write(make_row(index), *make_pair())
     (root / 'images/00000001.png').unlink()
     (root / 'labels/.00000004.png.part').write_bytes(b'half')
-    rows = (root / 'pairs.csv').read_bytes()
-    (root / 'pairs.csv').write_bytes(rows[: rows.rindex(b'uniform')])  # the last row was cut
+    rows = (root / 'rows/0.csv').read_bytes()
+    (root / 'rows/0.csv').write_bytes(rows[: rows.rindex(b'uniform')])  # the last row was cut
     assert [row.index for row in PairFolder(root).rows()] == [0, 1, 2]
     folder = PairFolder.create(root, {**DESCRIPTION, 'versions': dict(torch='2')})
     assert [row.index for row in folder.rows()] == [0, 2]
@@ -78,9 +79,10 @@ def test_a_folder_of_something_else_is_refused(tmp_path):
 def test_damage_is_named(tmp_path):
     folder = PairFolder.create(tmp_path / 'pairs', DESCRIPTION)
     folder.write(make_row(0), *make_pair())
+    folder.finish()
     rows = tmp_path / 'pairs/pairs.csv'
     content = rows.read_text()
-    rows.write_text(content + content.splitlines()[1] + '\n')
+    rows.write_text(content + content.splitlines()[1].replace('uniform', 'rich') + '\n')
     with pytest.raises(ValueError, match='holds index 0 twice'):
         folder.rows()
     rows.write_text(content.replace('True', 'yes'))
@@ -102,3 +104,34 @@ def test_arrays_that_do_not_fit_are_refused_before_anything_is_written(tmp_path)
         with pytest.raises(ValueError, match=r'must be \(H, W\) uint8'):
             folder.write(make_row(0), bad_image, bad_label)
     assert folder.rows() == [] and not list((tmp_path / 'pairs/images').iterdir())
+
+
+def test_each_process_has_rows_of_its_own_and_the_table_is_sorted(tmp_path):
+    folder = PairFolder.create(tmp_path / 'pairs', DESCRIPTION)
+    for index in (3, 0, 2, 1):
+        row = make_row(index, measures={'moved': index / 8, 'seam': 1.5})
+        PairFolder(tmp_path / 'pairs').write(row, *make_pair(), rank=index % 2)
+    assert sorted(p.name for p in (tmp_path / 'pairs/rows').iterdir()) == ['0.csv', '1.csv']
+    expected = [make_row(index, measures={'moved': index / 8, 'seam': 1.5}) for index in range(4)]
+    assert folder.rows() == expected
+    # Killed between the two halves of a merge: the rows stand twice.
+    part = (tmp_path / 'pairs/rows/0.csv').read_bytes()
+    folder.merge()
+    (tmp_path / 'pairs/rows/0.csv').write_bytes(part)
+    assert folder.rows() == expected
+    folder.finish()
+    lines = (tmp_path / 'pairs/pairs.csv').read_text().splitlines()
+    assert lines[0].endswith(',kept,reason,moved,seam') and [line[0] for line in lines[1:]] == list('0123')
+    assert sorted(p.name for p in (tmp_path / 'pairs').iterdir()) == [
+        'images', 'labels', 'pair_folder.json', 'pairs.csv',
+    ]  # fmt: skip
+
+
+def test_replacing_rows_adds_measures_and_reasons(tmp_path):
+    folder = PairFolder.create(tmp_path / 'pairs', DESCRIPTION)
+    for index in range(2):
+        folder.write(make_row(index), *make_pair())
+    first, second = folder.rows()
+    folder.finish()
+    folder.replace_rows([second._replace(kept=False, reason='copy', measures={'copy_ratio': 0.25}), first])
+    assert folder.rows() == [first, second._replace(kept=False, reason='copy', measures={'copy_ratio': 0.25})]

@@ -21,7 +21,7 @@ def test_batch_1_and_4_give_the_same_pairs(generator, super_resolution):
 
 def test_without_super_resolution_pairs_stay_small(generator):
     cascade = PairCascade(generator)
-    assert cascade.size == 16
+    assert cascade.tile_size == 16
     assert cascade(torch.eye(4)[:1], 0, [0]).labels.shape == (1, 16, 16)
 
 
@@ -45,3 +45,30 @@ def test_parts_that_do_not_fit_are_named(generator):
 def test_bad_fractions_are_named(generator, fractions, message):
     with pytest.raises(ValueError, match=message):
         PairCascade(generator)(fractions, 0, [0])
+
+
+def test_label_maps_have_exactly_the_fractions_asked_for(generator, super_resolution):
+    c = torch.tensor([[0.4, 0.3, 0.2, 0.1], [0.97, 0.01, 0.01, 0.01]])
+    pairs = PairCascade(generator, super_resolution)(c, 0, [0, 1])
+    counts = torch.stack([(pairs.labels == k).sum((1, 2)) for k in range(4)], 1)
+    assert ((counts - 1024 * c).abs() < 1).all()
+    plain = PairCascade(generator, super_resolution, exact=False)(c, 0, [0, 1])
+    assert torch.equal(plain.labels, pairs.plain) and not torch.equal(plain.labels, pairs.labels)
+
+
+def test_fields_larger_than_a_tile_under_one_budget(generator, super_resolution):
+    cascade = PairCascade(generator, super_resolution)
+    c = torch.tensor([[0.4, 0.3, 0.2, 0.1]])
+    pairs = cascade(c, 0, [3], size=(45, 70))
+    assert pairs.images.shape == pairs.labels.shape == (1, 45, 70)
+    counts = torch.stack([(pairs.labels == k).sum() for k in range(4)])
+    assert ((counts - 45 * 70 * c[0]).abs() < 1).all()
+    small = cascade(c, 0, [3], size=(45, 70), window_batch=2)
+    assert (small.images.int() - pairs.images.int()).abs().max() <= 1
+    assert 0.2 < cascade.seam_score(pairs.images[0]) < 5
+    assert cascade.seam_score(cascade(c, 0, [3]).images[0]) == 1
+
+
+def test_half_precision_on_a_cpu_is_refused(generator):
+    with pytest.raises(ValueError, match='needs a GPU'):
+        PairCascade(generator, half=True)

@@ -31,7 +31,7 @@ def test_round_trip_and_ignored_pixels(code):
     assert channels.shape == (2, 3, 6, 5) and channels.dtype == torch.float32
     assert channels.abs().max() <= 1
     assert channels[0, :, 0, 0].tolist() == [0, 0, 0]
-    decoded, margin = codec.decode(channels)
+    decoded, margin, _ = codec.decode(channels)
     known = labels != 255
     assert decoded.dtype == torch.uint8
     assert torch.equal(decoded[known], labels[known])
@@ -42,7 +42,7 @@ def test_round_trip_and_ignored_pixels(code):
 def test_decode_takes_the_nearest_code_and_its_margin(code):
     codec = PhaseCodec(4, code, PALETTE)
     channels = torch.randn(1, 3, 8, 8, generator=torch.Generator().manual_seed(0))
-    decoded, margin = codec.decode(channels)
+    decoded, margin, _ = codec.decode(channels)
     for y in range(8):
         for x in range(8):
             squared = (codec.codes - channels[0, :, y, x]).square().sum(1)
@@ -69,3 +69,47 @@ def test_errors_name_what_is_wrong(arguments, message):
 def test_encode_refuses_labels_that_are_no_class():
     with pytest.raises(ValueError, match=r'0\.\.3 or 255, got \[4, 9\]'):
         PhaseCodec(4).encode(torch.tensor([[[0, 9], [4, 255]]]))
+
+
+def smooth_channels(n=3, size=32):
+    rough = torch.randn(n, 3, 6, 6, generator=torch.Generator().manual_seed(0))
+    return torch.nn.functional.interpolate(rough, size=size, mode='bicubic')
+
+
+def test_decode_to_exact_fractions():
+    codec = PhaseCodec(4)
+    channels = smooth_channels()
+    fractions = torch.tensor([[0.3, 0.5, 0.15, 0.05], [1.0, 0, 0, 0], [0.25, 0.25, 0.25, 0.25]])
+    decoded = codec.decode(channels, fractions=fractions)
+    for n in range(3):
+        counts = torch.bincount(decoded.labels[n].flatten().long(), minlength=4)
+        assert ((counts - fractions[n] * 1024).abs() < 1).all()
+    plain = codec.decode(channels)
+    assert torch.equal(decoded.plain, plain.labels) and torch.equal(plain.plain, plain.labels)
+    # What was not moved keeps the nearest code; what was moved is, on the whole, what was decided least.
+    moved = decoded.labels[0] != decoded.plain[0]
+    assert 0 < moved.sum() < 600
+    assert decoded.margins[0][moved].mean() < decoded.margins[0][~moved].mean()
+
+
+def test_decode_to_the_fractions_it_has_changes_nothing():
+    codec = PhaseCodec(4)
+    plain = codec.decode(smooth_channels()).labels
+    fractions = torch.stack([torch.bincount(p.flatten().long(), minlength=4) / 1024 for p in plain])
+    assert torch.equal(codec.decode(smooth_channels(), fractions).labels, plain)
+
+
+def test_decode_refuses_fractions_that_do_not_fit():
+    with pytest.raises(ValueError, match=r'must be \(3, 4\)'):
+        PhaseCodec(4).decode(smooth_channels(), torch.full((1, 4), 0.25))
+
+
+def test_posterior_inverts_the_mean_code():
+    codec = PhaseCodec(4)
+    p = torch.rand(2, 4, 5, 5, generator=torch.Generator().manual_seed(0)).softmax(1)
+    channels = torch.einsum('nkhw,km->nmhw', p, codec.codes)
+    torch.testing.assert_close(codec.posterior(channels), p, rtol=0, atol=1e-5)
+    outside = codec.posterior(3 * codec.codes[:1].reshape(1, 3, 1, 1))
+    assert outside[0, 0, 0, 0] > 0.999 and (outside > 0).all()
+    with pytest.raises(ValueError, match='simplex'):
+        PhaseCodec(4, 'palette', PALETTE).posterior(channels)

@@ -75,7 +75,7 @@ def generate(data, generators, out, num, *arguments):
     run_tool(
         'generate_pairs.py', generators / 'g/pf-diffseg_tiny-64x64.py', generators / 'g/epoch_1.pth',
         '--sr-config', generators / 'sr/pair-sr_tiny-64to128.py', '--sr-checkpoint', generators / 'sr/epoch_1.pth',
-        '--out', out, '--num', num, *arguments,
+        '--out', out, '--num', num, '--max-moved', 1, *arguments,
     )  # fmt: skip
 
 
