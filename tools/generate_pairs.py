@@ -4,15 +4,17 @@ Run the same command again to continue an interrupted run, or with a larger --nu
 """
 
 import argparse
+import sys
 import time
 
 import torch
 from mmengine.config import Config, DictAction
-from mmengine.dist import barrier, get_dist_info, get_local_rank, init_dist
+from mmengine.dist import barrier, get_dist_info, get_local_rank
 from mmengine.registry import init_default_scope
 
 import mmseg_pfdiff  # noqa: F401  (registers the components, and lets checkpoints load safely)
 from mmseg_pfdiff.datasets import PairFolder
+from mmseg_pfdiff.engine.launch import join_processes
 from mmseg_pfdiff.evaluation import fraction_table
 from mmseg_pfdiff.generators import SAMPLERS, PairCascade
 from mmseg_pfdiff.generators.descriptions import describe_fractions, describe_part, package_versions
@@ -64,8 +66,7 @@ def height_width(text: str) -> tuple[int, int]:
 def main() -> None:
     """Generates."""
     args = parse_args()
-    if args.launcher != 'none':
-        init_dist(args.launcher, backend='nccl' if args.device.startswith('cuda') else 'gloo')
+    join_processes(args.launcher, args.device)
     rank, _ = get_dist_info()
     config = Config.fromfile(args.config)
     config.merge_from_dict(args.cfg_options or {})
@@ -123,4 +124,7 @@ def report(folder: PairFolder, written: int, seconds: float) -> None:
 
 
 if __name__ == '__main__':
-    main()
+    try:
+        main()
+    except (ValueError, OSError) as error:
+        sys.exit(f'error: {error}')

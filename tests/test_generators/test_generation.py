@@ -1,7 +1,7 @@
+import multiprocessing
 import os
+import random
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 
@@ -77,31 +77,69 @@ def test_another_seed_draws_other_pairs(tmp_path):
     assert (read(a, 0)[0] != read(b, 0)[0]).mean() > 0.5
 
 
-@pytest.mark.skipif(not hasattr(signal, 'SIGKILL'), reason='needs SIGKILL')
-def test_sigkill_in_the_middle_then_again_gives_the_same_folder(tmp_path):
-    script = (
-        'from pathlib import Path; import sys; import torch; torch.set_num_threads(1);'
-        'from tests.test_generators.test_generation import generate;'
-        'generate(Path(sys.argv[1]), 40, batch_size=2)'
-    )
-    process = subprocess.Popen([sys.executable, '-c', script, str(tmp_path / 'killed')], stderr=subprocess.DEVNULL)
-    rows = tmp_path / 'killed/rows/0.csv'
-    deadline = time.monotonic() + 120
-    while process.poll() is None and time.monotonic() < deadline:
-        if rows.exists() and rows.read_bytes().count(b'\n') >= 6:
-            os.kill(process.pid, signal.SIGKILL)
-            break
-        time.sleep(0.005)
-    assert process.wait() == -signal.SIGKILL, 'the run was killed while it was writing'
-    left = len(PairFolder(tmp_path / 'killed').rows())
-    assert 4 <= left < 40
-    written, killed = generate(tmp_path / 'killed', 40, batch_size=4)
-    assert written >= 40 - left
-    assert not (tmp_path / 'killed/rows').exists()
-    _, whole = generate(tmp_path / 'whole', 40, batch_size=4)
-    assert_same_pairs(whole, killed)
-    names = Counter(path.suffix for path in (tmp_path / 'killed').rglob('*') if path.is_file())
-    assert names == {'.png': 80, '.csv': 1, '.json': 1}
+def kill_at(root, num, rows, delay):
+    """Starts generating in a process of its own and kills it `delay` seconds after it has that many rows."""
+    process = multiprocessing.get_context('fork').Process(target=generate, args=(root, num, 2), daemon=True)
+    process.start()
+    while process.is_alive() and len(safe_rows(root)) < rows:
+        time.sleep(0.002)
+    time.sleep(delay)
+    os.kill(process.pid, signal.SIGKILL)
+    process.join()
+    return process.exitcode
+
+
+def safe_rows(root):
+    """The rows of a folder that may not have been made yet."""
+    return PairFolder(root).rows() if (root / 'pair_folder.json').exists() else []
+
+
+def test_ten_sigkills_then_a_last_run_give_the_folder_of_one_run(tmp_path):
+    rng = random.Random(0)
+    root, num = tmp_path / 'killed', 60
+    codes = [kill_at(root, num, rows=5 * n, delay=rng.uniform(0, 0.02)) for n in range(10)]
+    assert codes == [-signal.SIGKILL] * 10, 'every run was killed while it was writing'
+    left = len(safe_rows(root))
+    assert 45 <= left < num
+    generate(root, num, batch_size=4)
+    _, whole = generate(tmp_path / 'whole', num, batch_size=4)
+    assert_same_pairs(whole, PairFolder(root))
+    names = Counter(path.suffix for path in root.rglob('*') if path.is_file())
+    assert names == {'.png': 2 * num, '.csv': 1, '.json': 1}
+    indices = [int(line.partition(',')[0]) for line in (root / 'pairs.csv').read_text().splitlines()[1:]]
+    assert indices == list(range(num))
+
+
+def test_an_unwritable_folder_stops_the_run_and_loses_nothing(tmp_path):
+    root = tmp_path / 'pairs'
+    generate(root, 3)
+    (root / 'labels').rename(tmp_path / 'labels')
+    (root / 'labels').write_text('in the way')
+    before = (root / 'pairs.csv').read_bytes()
+    cascade = PairCascade(make_generator(), make_super_resolution())
+    with pytest.raises(OSError, match='labels'):
+        generate_pairs(cascade, make_requests(), PairFolder(root), 9, 2, 2)
+    (root / 'labels').unlink()
+    (tmp_path / 'labels').rename(root / 'labels')
+    assert (root / 'pairs.csv').read_bytes() == before
+    assert generate(root, 9)[0] == 6
+
+
+def test_pairs_whose_pixels_moved_too_far_are_marked(tmp_path):
+    cascade = PairCascade(make_generator(), make_super_resolution())
+    folder = PairFolder.create(tmp_path / 'a', DESCRIPTION)
+    generate_pairs(cascade, make_requests(), folder, 6, 2, 3, max_moved=0.5)
+    for row in folder.rows():
+        label = read(folder, row.index)[1]
+        counts = np.bincount(label.ravel(), minlength=4)
+        assert np.abs(counts - 1024 * np.array(row.target)).max() < 1, 'exact up to the rounding of a pixel'
+        plain = [row.measures[f'plain_{name}'] for name in CLASSES]
+        assert sum(plain) == pytest.approx(1, abs=1e-4)
+        # At least what the fractions differ by has moved.
+        assert row.measures['moved'] >= 0.5 * np.abs(np.array(plain) - row.measured).sum() - 1e-4
+        assert row.measures['moved_margin'] > 0
+        assert row.kept == (row.measures['moved'] <= 0.5)
+        assert row.kept or row.reason.endswith('% of the pixels moved to meet the fractions')
 
 
 def test_bad_numbers(tmp_path):

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 import torch
 
@@ -15,7 +17,7 @@ from mmseg_pfdiff.generators.windows import (
 def test_windows_cover_the_side_and_overlap_by_half(length, window):
     offsets = window_offsets(length, window)
     assert offsets[0] == 0 and offsets[-1] == length - window
-    assert all(0 < b - a <= window / 2 for a, b in zip(offsets, offsets[1:], strict=False))
+    assert all(0 < b - a <= window / 2 for a, b in pairwise(offsets))
 
 
 @pytest.mark.parametrize('window_batch', [1, 3, 100])

@@ -1,8 +1,10 @@
 """The whole chain by its command lines, with networks as small as they get."""
 
 import json
+import os
 import runpy
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -119,12 +121,29 @@ def test_the_same_command_continues_and_another_is_refused(data, generators, pai
     generate(data, generators, out, 48)
     assert 'pairs written' not in capsys.readouterr().out
     for *arguments, name in (('--seed', 1, 'seed'), ('--steps', 3, 'sampler.steps'), ('--sampler', 'ddim', 'type')):
-        with pytest.raises(FileExistsError, match=name):
+        with pytest.raises(SystemExit, match=name):
             generate(data, generators, out, 48, *arguments)
 
 
+def test_two_processes_write_the_folder_of_one(generators, pairs, tmp_path):
+    out = tmp_path / 'two'
+    command = [sys.executable, '-m', 'torch.distributed.run', '--nproc_per_node=2', '--standalone', '--']
+    command += [str(ROOT / 'tools/generate_pairs.py'), str(generators / 'g/pf-diffseg_tiny-64x64.py')]
+    command += [str(generators / 'g/epoch_1.pth'), '--sr-config', str(generators / 'sr/pair-sr_tiny-64to128.py')]
+    command += ['--sr-checkpoint', str(generators / 'sr/epoch_1.pth'), '--out', str(out), '--num', '48']
+    command += ['--max-moved', '1', '--launcher', 'pytorch', '--device', 'cpu']
+    run = subprocess.run(command, capture_output=True, text=True, env={**os.environ, 'OMP_NUM_THREADS': '1'})
+    assert run.returncode == 0, run.stderr[-6000:]
+    one, two = PairFolder(pairs), PairFolder(out)
+    assert [(r.index, r.group, r.target) for r in one.rows()] == [(r.index, r.group, r.target) for r in two.rows()]
+    for row in one.rows():
+        images = [np.array(Image.open(folder.image_path(row.index))).astype(int) for folder in (one, two)]
+        assert np.abs(images[0] - images[1]).max() <= 1
+    assert sorted(p.name for p in out.iterdir()) == sorted(p.name for p in pairs.iterdir())
+
+
 def test_a_checkpoint_of_another_network_is_named(generators, tmp_path):
-    with pytest.raises(ValueError, match='does not fit the network'):
+    with pytest.raises(SystemExit, match='does not fit the network'):
         run_tool(
             'generate_pairs.py', CONFIGS / 'pf-diffseg_tiny-64x64.py', generators / 'g/epoch_1.pth',
             '--out', tmp_path / 'x', '--num', 1,
