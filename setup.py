@@ -21,6 +21,8 @@ def read_version() -> str:
 def lay_mim_files() -> None:
     """Copies configs and tools into the package; an editable install links them, so that edits show."""
     editable = any(command in sys.argv for command in ('develop', 'editable_wheel'))
+    if not (ROOT / 'configs').exists():
+        return  # an unpacked source distribution brings them in .mim
     MIM.mkdir(exist_ok=True)
     for name in ('configs', 'tools'):
         target = MIM / name
@@ -54,7 +56,7 @@ setup(
         'torchvision',  # whichever belongs to torch
         'diffusers>=0.30,<1',  # trailing time steps of every scheduler used; 1.0 may move classes
         'segmentation-models-pytorch>=0.6,<0.7',  # class weights of its Dice loss; decoder constructors may change
-        'numpy>=1.24',  # numpy.dtypes as torch's allow-list names them
+        'numpy>=1.25',  # dtype classes as torch's allow-list names them
         'opencv-python>=4.6',  # what mmcv reads images with
         'pillow>=9.4',  # writes index PNGs
         'prettytable',  # tables of metrics, as mmseg's own

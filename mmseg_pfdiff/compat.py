@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 # The maintained builds (onedl-*) keep the import names; their 0.10.12 / 2.3.6 / 1.4.2 are the ones tested.
 SUPPORTED = {
     'mmengine': {'mmengine': ('0.10.0', '0.11.0'), 'onedl-mmengine': ('0.10.9', '0.11.0')},
-    'mmcv': {'mmcv': ('2.1.0', '2.2.0'), 'mmcv-lite': ('2.1.0', '2.2.0'), 'onedl-mmcv': ('2.3.0', '2.4.0')},
+    'mmcv': {'mmcv': ('2.1.0', '2.2.0'), 'onedl-mmcv': ('2.3.0', '2.4.0')},
     'mmseg': {'mmsegmentation': ('1.2.0', '1.3.0'), 'onedl-mmsegmentation': ('1.4.0', '1.5.0')},
 }
 REMEDY = (
@@ -16,8 +16,9 @@ REMEDY = (
     'other). The maintained one, in a minute:\n'
     "    MMCV_WITH_OPS=0 pip install 'onedl-mmengine>=0.10.9,<0.11' 'onedl-mmcv>=2.3,<2.4' "
     "'onedl-mmsegmentation>=1.4,<1.5' ftfy regex\n"
-    'The upstream one, which compiles for a quarter of an hour:\n'
-    "    pip install 'mmengine>=0.10,<0.11' 'mmcv>=2.1,<2.2' 'mmsegmentation>=1.2,<1.3' 'setuptools<81' ftfy regex"
+    'The upstream one, which compiles for a quarter of an hour, with torch installed first:\n'
+    "    pip install 'setuptools<81' && pip install --no-build-isolation 'mmcv>=2.1,<2.2' && "
+    "pip install 'mmengine>=0.10,<0.11' 'mmsegmentation>=1.2,<1.3' ftfy regex"
 )
 
 
@@ -63,6 +64,8 @@ def check_openmmlab(supported: dict | None = None, find_version=installed_versio
         if not release(low) <= release(got) < release(high):
             raise ImportError(f'{name} {got} is installed, mmseg_pfdiff needs {ranges}.\n{REMEDY}')
         found[module] = name
+    if len({name.startswith('onedl-') for name in found.values()}) > 1:
+        raise ImportError(f'Parts of both builds of OpenMMLab are installed: {list(found.values())}.\n{REMEDY}')
     return found
 
 
@@ -78,7 +81,7 @@ def import_openmmlab() -> None:
         import mmengine.config.utils
         import mmseg.datasets
         import mmseg.models  # noqa: F401
-    except ImportError as error:
+    except (ImportError, AssertionError) as error:  # mmseg asserts the versions it wants
         message = f'OpenMMLab is installed ({distributions}) but fails to import: {error}.\n{REMEDY}'
         raise ImportError(message) from error
     if distributions['mmseg'] == 'onedl-mmsegmentation':

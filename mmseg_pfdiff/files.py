@@ -23,6 +23,11 @@ def write_atomically(path: str | os.PathLike, content: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     os.replace(temporary, path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)  # the new name, too, survives a crash of the machine
+    finally:
+        os.close(folder)
 
 
 def temporary_files(folder: str | os.PathLike) -> Iterator[Path]:

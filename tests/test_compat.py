@@ -31,6 +31,7 @@ def test_both_builds_are_supported(installed):
         ({**UPSTREAM, 'mmcv': '2.2.0'}, 'mmcv 2.2.0 is installed, mmseg_pfdiff needs mmcv >=2.1.0,<2.2.0'),
         ({**UPSTREAM, 'mmsegmentation': '0.30.0'}, 'mmsegmentation 0.30.0 .*>=1.2.0,<1.3.0'),
         ({**FORK, 'onedl-mmsegmentation': '2.0'}, 'onedl-mmsegmentation 2.0'),
+        ({'mmengine': '0.10.7', 'onedl-mmcv': '2.3.6', 'mmsegmentation': '1.2.2'}, 'Parts of both builds'),
     ],
 )
 def test_errors_name_the_finding_the_bounds_and_the_command(installed, message):

@@ -16,7 +16,7 @@ import mmseg_pfdiff  # noqa: F401  (registers the components, and lets checkpoin
 from mmseg_pfdiff.datasets import PairFolder
 from mmseg_pfdiff.engine.launch import join_processes
 from mmseg_pfdiff.evaluation import fraction_table
-from mmseg_pfdiff.generators import SAMPLERS, PairCascade
+from mmseg_pfdiff.generators import SAMPLERS, PairCascade, PairSuperResolution, PFDiffSeg
 from mmseg_pfdiff.generators.descriptions import describe_fractions, describe_part, package_versions
 from mmseg_pfdiff.generators.generation import generate_pairs
 from mmseg_pfdiff.generators.loading import build_fraction_sampler, dataset_palette, load_generator
@@ -71,12 +71,14 @@ def main() -> None:
     config = Config.fromfile(args.config)
     config.merge_from_dict(args.cfg_options or {})
     init_default_scope(config.get('default_scope', 'mmseg'))
-    generator, sampler = load_generator(config, args.checkpoint, args.sampler, args.steps)
+    generator, sampler = load_generator(config, args.checkpoint, PFDiffSeg, args.sampler, args.steps)
     parts = dict(generator=describe_part(config, args.checkpoint, sampler), super_resolution=None)
     super_resolution = None
     if args.sr_config:
         sr_config = Config.fromfile(args.sr_config)
-        super_resolution, sampler = load_generator(sr_config, args.sr_checkpoint, args.sampler, args.steps)
+        super_resolution, sampler = load_generator(
+            sr_config, args.sr_checkpoint, PairSuperResolution, args.sampler, args.steps
+        )
         parts['super_resolution'] = describe_part(sr_config, args.sr_checkpoint, sampler)
     device = f'cuda:{get_local_rank()}' if args.device == 'cuda' else args.device
     cascade = PairCascade(
@@ -90,6 +92,7 @@ def main() -> None:
         size=size,
         seed=args.seed,
         exact=cascade.exact,
+        half=args.half,
         max_moved=args.max_moved,
         fractions=describe_fractions(fractions, config),
         **parts,

@@ -28,13 +28,17 @@ def main() -> None:
             'of tools/train.py and by tools/generate_pairs.py.'
         )
     config.load_from = args.checkpoint
-    if config.test_evaluator.type == 'MicrographIoUMetric':
-        config.test_evaluator.setdefault('report_file', str(Path(config.work_dir, 'test.json')))
-        config.test_evaluator.output_dir = args.out
+    evaluators = config.test_evaluator if isinstance(config.test_evaluator, list) else [config.test_evaluator]
+    reports = [evaluator for evaluator in evaluators if evaluator.type == 'MicrographIoUMetric']
+    if args.out and not reports:
+        raise SystemExit('--out needs a test_evaluator of type MicrographIoUMetric.')
+    for report in reports:
+        report.setdefault('report_file', str(Path(config.work_dir, 'test.json')))
+        report.output_dir = args.out
     runner = Runner.from_cfg(config)
     runner.test()
     if runner.rank == 0:
-        print(f'Done. Per micrograph: {config.test_evaluator.get("report_file", "see the log")}')
+        print('Done.', *(f'Per micrograph: {report.report_file}.' for report in reports))
         if args.out:
             print(f'Predicted label maps: {args.out}')
 

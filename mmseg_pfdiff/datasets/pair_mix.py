@@ -75,8 +75,8 @@ class SyntheticPairMix:
             if there < needed and not (self.repeat_synthetic and there):
                 raise ValueError(
                     f'ratio={self.ratio} with {len(self.real)} real samples needs {needed} synthetic ones, there are '
-                    f'{there}. Generate more (tools/generate_pairs.py --num {needed}), lower the ratio '
-                    '(train_dataloader.dataset.ratio), or set repeat_synthetic=True.'
+                    f'{there} (pairs marked as not kept do not count). Generate more (the command of the folder with a '
+                    'larger --num), lower the ratio (train_dataloader.dataset.ratio), or set repeat_synthetic=True.'
                 )
         self._fully_initialized = True
 

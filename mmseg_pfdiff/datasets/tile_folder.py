@@ -51,6 +51,10 @@ def tile_folder(
     micrographs = sorted(path for path in Path(images).iterdir() if path.suffix.lower() in SUFFIXES)
     if not micrographs:
         raise ValueError(f'{images} holds no micrographs ({", ".join(SUFFIXES)}).')
+    stems = [path.stem for path in micrographs]
+    if len(set(stems)) < len(stems):
+        twice = sorted({stem for stem in stems if stems.count(stem) > 1})
+        raise ValueError(f'{images} holds more than one micrograph named {twice[0]}: rename or remove one.')
     for path in progress(micrographs, desc='checking', unit='micrograph'):
         _, label = _read(path, Path(labels), num_classes)
         tile_positions(*label.shape, tile_size, tiling)

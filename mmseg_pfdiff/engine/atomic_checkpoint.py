@@ -2,10 +2,13 @@
 
 import os
 
+from mmengine.dist import is_main_process
 from mmengine.fileio import LocalBackend, register_backend
 from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
+
+from ..files import write_atomically
 
 
 class AtomicLocalBackend(LocalBackend):
@@ -49,6 +52,9 @@ class AtomicCheckpointHook(CheckpointHook):
 
     def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
         super()._save_checkpoint_with_step(runner, step, meta)
+        if is_main_process():
+            # mmengine wrote it in place; a kill in between would leave it empty.
+            write_atomically(os.path.join(runner.work_dir, 'last_checkpoint'), self.last_ckpt.encode())
         current = {self.last_ckpt, getattr(self, 'best_ckpt_path', None)}
         current |= set(getattr(self, 'best_ckpt_path_dict', {}).values())
         for path in self._outdated:

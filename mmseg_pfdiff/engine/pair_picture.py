@@ -39,7 +39,7 @@ class PairPictureHook(Hook):
     @staticmethod
     def _panels(sample: SegDataSample) -> list[np.ndarray]:
         fields = (sample.pred_image, sample.pred_sem_seg, sample.real_image, sample.real_sem_seg)
-        return [field.data[0].cpu().numpy().astype(np.uint8) for field in fields]
+        return [field.data[0].cpu().numpy().round().astype(np.uint8) for field in fields]
 
     def after_val_epoch(self, runner: Runner, metrics: dict | None = None) -> None:
         """Writes the picture."""

@@ -8,6 +8,7 @@ weights of configs go through them.
 """
 
 import os
+import re
 from collections.abc import Callable
 from pickle import UnpicklingError
 from typing import Any
@@ -39,6 +40,7 @@ def history_method(owner: type, name: str) -> Callable:
     return getattr(owner, name)
 
 
+REBUILD = ('_reconstruct', 'scalar')
 _multiarray = np._core.multiarray if hasattr(np, '_core') else np.core.multiarray
 # Each is data or rebuilds data; none calls anything a checkpoint could name.
 ALLOWED = [
@@ -46,8 +48,12 @@ ALLOWED = [
     (history_method, 'builtins.getattr'),
     np.ndarray,
     np.dtype,
-    _multiarray._reconstruct,
-    _multiarray.scalar,
+    # Under numpy 1 and 2 these two are pickled by different names.
+    *(
+        (getattr(_multiarray, name), f'numpy.{core}.multiarray.{name}')
+        for core in ('core', '_core')
+        for name in REBUILD
+    ),
     *(type(np.dtype(kind)) for kind in ('float64', 'float32', 'int64', 'int32', 'uint8', 'bool')),
 ]
 
@@ -72,9 +78,12 @@ def load_from_file(filename: str, map_location: Any = None) -> dict:
     try:
         with torch.serialization.safe_globals(ALLOWED):
             return torch.load(filename, map_location=map_location, weights_only=True)
-    except (UnpicklingError, EOFError, RuntimeError) as error:
-        # torch's own text advises to switch the protection off; what follows the mark below names the object.
-        reason = str(error).rpartition('WeightsUnpickler error: ')[2].strip().partition('\n')[0]
+    except (torch.OutOfMemoryError, MemoryError):
+        raise
+    except Exception as error:  # what a damaged pickle raises is anything
+        # torch's own text advises to switch the protection off: only the name of the object is taken from it.
+        named = re.search(r'(?:GLOBAL|function|module) (\S+)|WeightsUnpickler error: ([^\n]+)', str(error))
+        reason = next(filter(None, named.groups())) if named else type(error).__name__
         raise ValueError(
             f'{filename} was not loaded: it is damaged, or it holds objects other than weights and logs, which could '
             f'run code. Ask its author for the weights alone (a file of `checkpoint["state_dict"]`). Reason: {reason}'
@@ -93,11 +102,18 @@ def load_from_url(url: str, map_location: Any = None) -> dict:
     """
     folder = os.path.join(torch.hub.get_dir(), 'checkpoints')
     path = os.path.join(folder, os.path.basename(url))
-    if get_local_rank() == 0 and not os.path.exists(path):
-        os.makedirs(folder, exist_ok=True)
-        # download_from_url_to_file writes to a temporary name first.
-        torch.hub.download_from_url_to_file(url, path)
-    barrier()
+    try:
+        if get_local_rank() == 0 and not os.path.exists(path):
+            os.makedirs(folder, exist_ok=True)
+            # It writes to a temporary name first.
+            torch.hub.download_url_to_file(url, path)
+    except OSError as error:
+        raise ValueError(
+            f'{url} could not be fetched ({error}). Put the file at {path} yourself, or train from random weights '
+            '(for a config of mmseg: --cfg-options model.backbone.init_cfg=None).'
+        ) from error
+    finally:
+        barrier()
     return load_from_file(path, map_location)
 
 
@@ -114,12 +130,26 @@ def load_from_openmmlab(name: str, map_location: Any = None) -> dict:
     return load_from_file(os.path.join(mmengine_checkpoint._get_mmengine_home(), target), map_location)
 
 
+def load_from_elsewhere(name: str, map_location: Any = None) -> dict:
+    """Refuses the schemes whose loaders of mmengine unpickle anything.
+
+    Raises:
+        ValueError: Always.
+    """
+    raise ValueError(f'{name} cannot be loaded safely by its scheme: download the file and give its path.')
+
+
+SAFE_SCHEMES = {
+    ('http://', 'https://'): load_from_url,
+    ('modelzoo://', 'torchvision://'): load_from_torchvision,
+    ('open-mmlab://', 'openmmlab://'): load_from_openmmlab,
+}
+
+
 def install_safe_loaders() -> None:
     """Makes mmengine load every checkpoint in the ways above."""
-    for prefixes, loader in (
-        ('', load_from_file),
-        (('http://', 'https://'), load_from_url),
-        (('modelzoo://', 'torchvision://'), load_from_torchvision),
-        (('open-mmlab://', 'openmmlab://'), load_from_openmmlab),
-    ):
+    CheckpointLoader.register_scheme('', load_from_file, force=True)
+    for prefixes, loader in SAFE_SCHEMES.items():
         CheckpointLoader.register_scheme(prefixes, loader, force=True)
+    others = set(CheckpointLoader._schemes) - {'', *(p for prefixes in SAFE_SCHEMES for p in prefixes)}
+    CheckpointLoader.register_scheme(sorted(others), load_from_elsewhere, force=True)

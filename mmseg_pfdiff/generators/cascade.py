@@ -46,8 +46,8 @@ class PairCascade:
         self.super_resolution = super_resolution.to(device).eval() if super_resolution is not None else None
         self.device = torch.device(device)
         self.exact = exact
-        self.half = half
         for model in filter(None, (self.generator, self.super_resolution)):
+            model.unet.half_precision = half
             if channels_last:
                 model.unet.to(memory_format=torch.channels_last)
             if compile:
@@ -93,8 +93,7 @@ class PairCascade:
         if (fractions < 0).any() or ((fractions.sum(1) - 1).abs() > 1e-4).any():
             raise ValueError(f'Each row of fractions must be >= 0 and sum to 1, got {fractions.tolist()}.')
         size = size or (self.tile_size, self.tile_size)
-        with torch.autocast(self.device.type, torch.float16, enabled=self.half):
-            pairs = self._draw(fractions.float().to(self.device), seed, indices, size, window_batch)
+        pairs = self._draw(fractions.float().to(self.device), seed, indices, size, window_batch)
         model = self.super_resolution or self.generator
         pairs = pairs[..., : size[0], : size[1]]
         decoded = model.data_preprocessor.decode(pairs, fractions.to(self.device) if self.exact else None)

@@ -49,6 +49,8 @@ def generate_pairs(
         )
     rank, world_size = get_dist_info()
     missing = folder.missing(num)
+    # All processes have looked before any writes: they deal out the same list.
+    barrier()
     share = missing[rank::world_size]
     together = batch_size if size is None else 1
     with PairWriter(folder, rank) as writer, tqdm(total=len(share), desc='pairs', unit='pair', disable=rank > 0) as bar:

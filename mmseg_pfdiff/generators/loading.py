@@ -10,12 +10,19 @@ from .pair_diffusion import PairDiffusion
 from .samplers import resolve_sampler
 
 
-def load_generator(config: Config, checkpoint: str, sampler: str | None = None, steps: int | None = None):
+def load_generator(
+    config: Config,
+    checkpoint: str,
+    kind: type[PairDiffusion] = PairDiffusion,
+    sampler: str | None = None,
+    steps: int | None = None,
+) -> tuple[PairDiffusion, dict]:
     """A trained model of a config; EMA weights, where training kept them, as MMEngine stores them in `state_dict`.
 
     Args:
         config: Config whose `model` is a :class:`PairDiffusion`.
         checkpoint: File written by `tools/train.py`.
+        kind: What it must be.
         sampler: Short name of a sampler in place of the config's.
         steps: Number of steps in place of the sampler's.
 
@@ -26,10 +33,13 @@ def load_generator(config: Config, checkpoint: str, sampler: str | None = None, 
         FileNotFoundError: No such checkpoint.
         ValueError: The config is of something else, the checkpoint is of another network, or an unknown sampler.
     """
+    found = MODELS.get(config.get('model', {}).get('type', ''))
+    if found is None or not issubclass(found, kind):
+        raise ValueError(
+            f'{config.filename} is the config of a {getattr(found, "__name__", found)}, not of a {kind.__name__}.'
+        )
     settings = resolve_sampler(config.model.get('sampler', 'ddim'), sampler, steps)
     model = MODELS.build({**config.model, 'sampler': settings})
-    if not isinstance(model, PairDiffusion):
-        raise ValueError(f'{config.filename} is the config of a {type(model).__name__}, not of a generator.')
     state = CheckpointLoader.load_checkpoint(str(checkpoint), map_location='cpu')
     try:
         model.load_state_dict(state.get('state_dict', state))

@@ -31,7 +31,12 @@ class PairDiffusion(BaseModel):
         lambda_l1: Weight of the L1 term, lambda of Eq. 3.
         num_train_timesteps: Steps of the training noise schedule.
         noise_schedule: Arguments of diffusers' `DDPMScheduler` that differ from its defaults. `prediction_type` is
-            'epsilon' (the paper), 'v_prediction' or 'sample'.
+            'epsilon' (the paper), 'v_prediction' or 'sample'; `rescale_betas_zero_snr=True` ends in pure noise and
+            needs one of the latter two.
+        min_snr_gamma: gamma of min-SNR loss weighting (5 is usual), or None for equal weights.
+
+    Raises:
+        ValueError: Zero terminal SNR with noise prediction.
     """
 
     stream: str
@@ -43,10 +48,18 @@ class PairDiffusion(BaseModel):
         lambda_l1: float = 1.0,
         num_train_timesteps: int = 1000,
         noise_schedule: dict | None = None,
+        min_snr_gamma: float | None = None,
     ) -> None:
         # Built here, as BaseModel would look it up in mmengine's registry unless a config's scope says otherwise.
         super().__init__(data_preprocessor=MODELS.build(data_preprocessor))
         self.training_schedule = diffusers.DDPMScheduler(num_train_timesteps, **(noise_schedule or {}))
+        schedule = self.training_schedule.config
+        if schedule.rescale_betas_zero_snr and schedule.prediction_type == 'epsilon':
+            raise ValueError(
+                "noise_schedule: rescale_betas_zero_snr=True needs prediction_type 'v_prediction' or 'sample'. The "
+                'last time step is pure noise, from which the noise says nothing about the pair.'
+            )
+        self.min_snr_gamma = min_snr_gamma
         self.sampler = build_sampler(sampler)
         self.lambda_l1 = lambda_l1
 
@@ -116,10 +129,24 @@ class PairDiffusion(BaseModel):
         x_t = self.training_schedule.add_noise(x0, epsilon, t)  # Eq. 1
         target = self._target(x0, epsilon, t)
         prediction = self.predict(x_t, t, condition).float()
-        losses = dict(loss_mse=F.mse_loss(prediction, target))
+        weight = self._weight(t)
+        losses = dict(loss_mse=(weight * F.mse_loss(prediction, target, reduction='none').mean((1, 2, 3))).mean())
         if self.lambda_l1:
-            losses['loss_l1'] = self.lambda_l1 * F.l1_loss(prediction, target)
+            l1 = F.l1_loss(prediction, target, reduction='none').mean((1, 2, 3))
+            losses['loss_l1'] = self.lambda_l1 * (weight * l1).mean()
         return losses
+
+    def _weight(self, t: Tensor) -> Tensor:
+        """Weight of each time step: 1 (the paper), or min-SNR-gamma (Hang et al. 2023, Section 3.4)."""
+        if self.min_snr_gamma is None:
+            return torch.ones(len(t), device=t.device)
+        alpha_bar = self.training_schedule.alphas_cumprod.to(t.device)[t]
+        snr = alpha_bar / (1 - alpha_bar)
+        clipped = snr.clamp(max=self.min_snr_gamma)
+        kind = self.training_schedule.config.prediction_type
+        if kind == 'v_prediction':
+            return clipped / (snr + 1)
+        return clipped if kind == 'sample' else clipped / snr
 
     def _target(self, x0: Tensor, epsilon: Tensor, t: Tensor) -> Tensor:
         """What the network is to predict: the noise (the paper), the clean pair, or the velocity between them."""

@@ -29,7 +29,7 @@ class DecodedPairs(NamedTuple):
 
 
 def reduce_labels(labels: Tensor, factor: int, num_classes: int, ignore_index: int = 255) -> Tensor:
-    """Label maps at a lower resolution: the commonest value of each block, on a tie the one of its first pixel.
+    """Label maps at a lower resolution: the commonest value of each block, on a tie the one that comes first in it.
 
     The tie rule favours no class, so that phase fractions keep their mean.
 
@@ -45,9 +45,12 @@ def reduce_labels(labels: Tensor, factor: int, num_classes: int, ignore_index: i
     if factor == 1:
         return labels
     index = torch.where(labels == ignore_index, num_classes, labels).long()
-    votes = F.one_hot(index, num_classes + 1).permute(0, 3, 1, 2).float()
-    first = votes[..., ::factor, ::factor]
-    winner = (F.avg_pool2d(votes, factor) * factor**2 + 0.5 * first).argmax(1)
+    n, height, width = labels.shape
+    blocks = index.reshape(n, height // factor, factor, width // factor, factor).transpose(2, 3).flatten(3)
+    votes = F.one_hot(blocks, num_classes + 1).float()  # (N, h, w, pixels of a block, K+1)
+    # Up to half a vote for coming early: decides ties and nothing else.
+    earliness = torch.arange(factor**2, 0, -1, device=labels.device)[:, None] / (2 * factor**2 + 1)
+    winner = (votes.sum(3) + (votes * earliness).amax(3)).argmax(3)
     return torch.where(winner == num_classes, ignore_index, winner).to(labels.dtype)
 
 
@@ -56,7 +59,7 @@ class PairDataPreprocessor(BaseDataPreprocessor):
     """Turns a batch of an mmseg data set into pair tensors, and generated pair tensors into images and label maps.
 
     Tiles larger than `size` are reduced by a whole factor: the mean of each block for the image, its commonest label
-    for the mask. The fractions are those of the reduced label map, which is what the network sees.
+    for the mask. The fractions are those of the whole tile, as those asked for in generating will be.
 
     Args:
         num_classes: K.
@@ -97,8 +100,8 @@ class PairDataPreprocessor(BaseDataPreprocessor):
         data = self.cast_data(data)
         images = torch.stack([image.float().mean(0) for image in data['inputs']])
         labels = torch.stack([sample.gt_sem_seg.data[0] for sample in data['data_samples']])
-        images, labels = self.reduce(images, labels, self._factor(images))
         fractions = phase_fractions(labels, self.codec.num_classes)
+        images, labels = self.reduce(images, labels, self._factor(images))
         pairs = self.encode(images, labels)
         inputs = dict(images=images, labels=labels, pairs=pairs, fractions=fractions.float())
         return dict(inputs=inputs, data_samples=data['data_samples'])

@@ -1,11 +1,12 @@
 """Samplers: diffusers' schedulers by name, and Eq. 5 of the paper as printed."""
 
+import builtins
 import inspect
 from collections.abc import Callable, Sequence
 
 import diffusers
 import torch
-from diffusers import DDIMScheduler
+from diffusers import DDIMScheduler, SchedulerMixin
 from diffusers.schedulers.scheduling_ddim import DDIMSchedulerOutput
 from diffusers.utils.torch_utils import randn_tensor
 from torch import Tensor
@@ -46,8 +47,9 @@ class RenoiseScheduler(DDIMScheduler):
 SAMPLERS = {
     'ddim': dict(type='DDIMScheduler', steps=50, eta=0.0, timestep_spacing='trailing'),
     'renoise': dict(type='RenoiseScheduler', steps=50, timestep_spacing='trailing'),
-    'dpmsolver++': dict(type='DPMSolverMultistepScheduler', steps=20, algorithm_type='dpmsolver++', solver_order=2),
-    'unipc': dict(type='UniPCMultistepScheduler', steps=20),
+    'dpmsolver++': dict(type='DPMSolverMultistepScheduler', steps=20, solver_order=2, timestep_spacing='trailing'),
+    'dpmsolver++3m': dict(type='DPMSolverMultistepScheduler', steps=20, solver_order=3, timestep_spacing='trailing'),
+    'unipc': dict(type='UniPCMultistepScheduler', steps=20, timestep_spacing='trailing'),
 }
 
 
@@ -66,7 +68,7 @@ class Sampler:
 
     def __init__(self, type: str = 'DDIMScheduler', steps: int = 50, eta: float = 0.0, **scheduler_args) -> None:
         self.scheduler_class = RenoiseScheduler if type == 'RenoiseScheduler' else getattr(diffusers, type, None)
-        if self.scheduler_class is None:
+        if not (isinstance(self.scheduler_class, builtins.type) and issubclass(self.scheduler_class, SchedulerMixin)):
             raise ValueError(f'diffusers has no scheduler {type!r}; short names are {sorted(SAMPLERS)}.')
         if steps < 1:
             raise ValueError(f'A sampler needs at least 1 step, got {steps}.')
@@ -79,7 +81,7 @@ class Sampler:
         predict_noise: Callable[[Tensor, Tensor], Tensor],
         shape: Sequence[int],
         generators: Sequence[torch.Generator],
-        training_schedule: diffusers.SchedulerMixin,
+        training_schedule: SchedulerMixin,
         device: torch.device | str = 'cpu',
     ) -> Tensor:
         """Draws one sample for each generator.

@@ -1,7 +1,9 @@
 """PairUNet: the denoising U-Net of Tables A2 and A3, built on diffusers."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 
+import torch
 from diffusers import UNet2DConditionModel, UNet2DModel
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -32,6 +34,7 @@ class PairUNet(nn.Module):
 
     Attributes:
         net: The diffusers model; `net.config` rebuilds it.
+        half_precision: Evaluate the network in half precision; False at first, for sampling on a GPU.
         divisor: Height and width of an input must be multiples of this.
 
     Raises:
@@ -54,6 +57,7 @@ class PairUNet(nn.Module):
             raise ValueError('noise_level_input needs a network without phase fractions (num_fractions=0).')
         stages = len(block_out_channels)
         self.patch_size = patch_size
+        self.half_precision = False
         self.divisor = patch_size * 2 ** (stages - 1)
         common = dict(
             in_channels=in_channels * patch_size**2,
@@ -108,9 +112,12 @@ class PairUNet(nn.Module):
             )
         if self.patch_size > 1:
             x = F.pixel_unshuffle(x, self.patch_size)
-        if fractions is not None:
-            fractions = fractions.to(x.dtype)
-            out = self.net(x, t, encoder_hidden_states=fractions[:, None], class_labels=fractions).sample
-        else:
-            out = self.net(x, t, class_labels=noise_level).sample
+        # Half precision stays inside the network: sums over a whole mask would overflow.
+        with torch.autocast(x.device.type, torch.float16) if self.half_precision else nullcontext():
+            if fractions is not None:
+                fractions = fractions.to(x.dtype)
+                out = self.net(x, t, encoder_hidden_states=fractions[:, None], class_labels=fractions).sample
+            else:
+                out = self.net(x, t, class_labels=noise_level).sample
+        out = out.float() if self.half_precision else out
         return F.pixel_shuffle(out, self.patch_size) if self.patch_size > 1 else out

@@ -61,6 +61,9 @@ class FractionSampler:
             )
         self.sigma = sigma
         self.epsilon = epsilon
+        for group in groups:
+            if not {'name', 'share'} <= set(group) <= {'name', 'share', 'phase', 'richest'}:
+                raise ValueError(f'A group has a name, a share, and perhaps phase and richest; got {dict(group)}.')
         total = sum(group['share'] for group in groups)
         if not math.isclose(total, 1, abs_tol=1e-6) or any(group['share'] < 0 for group in groups):
             raise ValueError(f'The shares of the groups must be >= 0 and sum to 1, got {total:g}: {list(groups)}.')

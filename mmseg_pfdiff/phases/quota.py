@@ -5,9 +5,12 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-# Newton's method on the smoothed dual, at falling temperatures (in units of the spread of the scores).
+# Newton's method on the smoothed dual at falling temperatures (in units of the spread of the scores) comes near, exact
+# steps on one bias after the other come nearer, until so few pixels are in the wrong class that shortest paths are quick.
 TEMPERATURES = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
 NEWTON_STEPS = 4
+SWEEPS = 40
+FEW_PIXELS = 4
 
 
 def largest_remainder(fractions: Tensor, total: int) -> Tensor:
@@ -55,47 +58,109 @@ def assign_with_quota(scores: Tensor, counts: Tensor) -> Tensor:
     batch, num_classes, pixels = scores.shape
     if counts.shape != (batch, num_classes) or (counts < 0).any() or (counts.sum(1) != pixels).any():
         raise ValueError(f'counts must be ({batch}, {num_classes}), >= 0, summing to {pixels}; got {counts.tolist()}.')
-    scores = scores.double()
-    biases = dual_biases(scores, counts)
-    # A class that may hold no pixel attracts none, whatever the smoothing left.
-    biases = torch.where(counts > 0, biases, -torch.inf)
-    labels = (scores + biases[..., None]).argmax(1)
-    for n in range(batch):
-        move_to_counts(scores[n], labels[n], counts[n])
+    if not torch.isfinite(scores).all():
+        raise ValueError('scores must be finite; the network that made them has diverged.')
+    device = scores.device
+    # On the CPU: many small steps, each of which a GPU would have to be waited for.
+    scores, counts = scores.double().cpu(), counts.cpu()
+    return torch.stack([assign_one(scores[n], counts[n]) for n in range(batch)]).to(device)
+
+
+def assign_one(scores: Tensor, counts: Tensor) -> Tensor:
+    """The best assignment of one map.
+
+    Args:
+        scores: (K, P) float64, on the CPU.
+        counts: (K,) int64, sums to P.
+
+    Returns:
+        (P,) int64 classes.
+    """
+    spread = (scores.amax(0) - scores.amin(0)).mean().clamp(min=1e-300)
+    biases = torch.zeros(len(scores), dtype=scores.dtype)
+    labels, wrong = biased_labels(scores, counts, biases)
+    for temperature in TEMPERATURES:
+        if wrong <= FEW_PIXELS:
+            break
+        biases = smoothed_biases(scores, counts, biases, temperature * spread)
+        labels, wrong = biased_labels(scores, counts, biases)
+    for _ in range(SWEEPS):
+        if wrong <= FEW_PIXELS:
+            break
+        biases = exact_sweep(scores, counts, biases)
+        labels, now_wrong = biased_labels(scores, counts, biases)
+        if now_wrong == wrong:
+            break
+        wrong = now_wrong
+    move_to_counts(scores, labels, counts)
     return labels
 
 
-def dual_biases(scores: Tensor, counts: Tensor) -> Tensor:
-    """Biases whose biased best classes have nearly the given counts.
-
-    Minimises the convex D(b) = sum_i tau log sum_k exp((s_ik + b_k) / tau) - sum_k n_k b_k for falling tau.
+def biased_labels(scores: Tensor, counts: Tensor, biases: Tensor) -> tuple[Tensor, int]:
+    """The best class of each pixel once biases are added: the best assignment for the counts it has.
 
     Args:
-        scores: (B, K, P) float64.
-        counts: (B, K) int64.
+        scores: (K, P) float64.
+        counts: (K,) int64. A class that may hold no pixel attracts none.
+        biases: (K,) float64.
 
     Returns:
-        (B, K) float64, mean zero.
+        (P,) int64 classes, and how many pixels are in a class that has too many.
     """
-    pixels = scores.shape[2]
+    labels = (scores + torch.where(counts > 0, biases, -torch.inf)[:, None]).argmax(0)
+    return labels, int((torch.bincount(labels, minlength=len(counts)) - counts).clamp(min=0).sum())
+
+
+def smoothed_biases(scores: Tensor, counts: Tensor, biases: Tensor, tau: Tensor) -> Tensor:
+    """A few Newton steps on the smoothed dual D(b) = sum_i tau log sum_k exp((s_ik + b_k) / tau) - sum_k n_k b_k.
+
+    Args:
+        scores: (K, P) float64.
+        counts: (K,) int64.
+        biases: (K,) float64, where to start.
+        tau: Temperature.
+
+    Returns:
+        (K,) float64, mean zero.
+    """
+    pixels = scores.shape[1]
     shares = counts.double() / pixels
-    spread = scores.amax(1).sub(scores.amin(1)).mean(1).clamp(min=1e-12)
-    biases = torch.zeros_like(shares)
-    identity = torch.eye(scores.shape[1], dtype=scores.dtype, device=scores.device)
-    for temperature in TEMPERATURES:
-        tau = (temperature * spread)[:, None]
-        for _ in range(NEWTON_STEPS):
-            soft = ((scores + biases[..., None]) / tau[..., None]).softmax(1)
-            mean = soft.mean(2)
-            gradient = mean - shares
-            second = torch.einsum('bkp,bjp->bkj', soft, soft) / pixels
-            hessian = (torch.diag_embed(mean) - second) / tau[..., None]
-            # The Hessian is blind to a common bias; a touch of the identity makes it regular.
-            damping = (1e-3 * hessian.diagonal(dim1=1, dim2=2).amax(1) + 1e-12)[:, None, None]
-            step = torch.linalg.solve(hessian + damping * identity, gradient)
-            # A step beyond a few temperatures leaves the region the quadratic model knows.
-            biases = biases - step.clamp(-4 * tau, 4 * tau)
-    return biases - biases.mean(1, keepdim=True)
+    identity = torch.eye(len(counts), dtype=scores.dtype)
+    for _ in range(NEWTON_STEPS):
+        soft = ((scores + biases[:, None]) / tau).softmax(0)
+        mean = soft.mean(1)
+        hessian = (torch.diag(mean) - soft @ soft.T / pixels) / tau
+        # The Hessian is blind to a common bias; a touch of the identity makes it regular.
+        damping = 1e-3 * hessian.diagonal().max() + 1e-12
+        step = torch.linalg.solve(hessian + damping * identity, mean - shares)
+        # A step beyond a few temperatures leaves the region the quadratic model knows.
+        biases = biases - step.clamp(-4 * tau, 4 * tau)
+    return biases - biases.mean()
+
+
+def exact_sweep(scores: Tensor, counts: Tensor, biases: Tensor) -> Tensor:
+    """Minimises the dual exactly along one bias after the other: each class in turn gets just its count.
+
+    Args:
+        scores: (K, P) float64.
+        counts: (K,) int64.
+        biases: (K,) float64.
+
+    Returns:
+        (K,) float64, mean zero.
+    """
+    biased = scores + torch.where(counts > 0, biases, -torch.inf)[:, None]
+    biases = biases.clone()
+    for k, count in enumerate(counts.tolist()):
+        if not 0 < count < scores.shape[1]:
+            continue
+        others = biased.clone()
+        others[k] = -torch.inf
+        # Pixel i goes to class k if its bias exceeds this.
+        needed = others.amax(0) - scores[k]
+        biases[k] = (needed.kthvalue(count).values + needed.kthvalue(count + 1).values) / 2
+        biased[k] = scores[k] + biases[k]
+    return biases - biases.mean()
 
 
 def move_to_counts(scores: Tensor, labels: Tensor, counts: Tensor) -> None:

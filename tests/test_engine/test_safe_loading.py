@@ -1,5 +1,9 @@
+import functools
 import os
 import pickle
+import threading
+import zipfile
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
@@ -57,7 +61,7 @@ def test_code_in_a_checkpoint_does_not_run(tmp_path, protocol):
 
 def test_getattr_gives_statistics_only(tmp_path):
     torch.save(dict(extra=GetattrAttack()), tmp_path / 'bad.pth')
-    with pytest.raises(ValueError, match='may not look up'):
+    with pytest.raises(ValueError, match='was not loaded'):
         CheckpointLoader.load_checkpoint(str(tmp_path / 'bad.pth'))
 
 
@@ -76,3 +80,42 @@ def test_pretrained_weights_by_url_are_loaded_safely(tmp_path, monkeypatch):
 def test_missing_file():
     with pytest.raises(FileNotFoundError, match='can not be found'):
         CheckpointLoader.load_checkpoint('/nowhere/a.pth')
+
+
+def test_weights_are_downloaded_once_and_loaded(tmp_path, monkeypatch):
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'home'))
+    (tmp_path / 'site').mkdir()
+    torch.save(dict(w=torch.full((1,), 7.0)), tmp_path / 'site/net.pth')
+    handler = functools.partial(SimpleHTTPRequestHandler, directory=str(tmp_path / 'site'))
+    with ThreadingHTTPServer(('127.0.0.1', 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f'http://127.0.0.1:{server.server_port}/net.pth'
+        assert CheckpointLoader.load_checkpoint(url)['w'].item() == 7
+        with pytest.raises(ValueError, match=r'could not be fetched.*init_cfg=None'):
+            CheckpointLoader.load_checkpoint(url.replace('net', 'other'))
+        server.shutdown()
+    (tmp_path / 'site/net.pth').unlink()
+    assert CheckpointLoader.load_checkpoint(url)['w'].item() == 7, 'from the cache'
+
+
+def test_schemes_whose_loaders_are_unsafe_are_refused():
+    for name in ('s3://bucket/a.pth', 'pavi://a', 'mmcls://a', 'cluster:s3://bucket/a.pth'):
+        with pytest.raises(ValueError, match='cannot be loaded safely'):
+            CheckpointLoader.load_checkpoint(name)
+
+
+def test_a_file_that_is_no_checkpoint(tmp_path):
+    (tmp_path / 'junk.pth').write_bytes(b'eh?' * 100)
+    with pytest.raises(ValueError, match='was not loaded') as error:
+        CheckpointLoader.load_checkpoint(str(tmp_path / 'junk.pth'))
+    assert 'weights_only' not in str(error.value)
+
+
+def test_logs_written_under_the_other_numpy_are_read(tmp_path):
+    torch.save(dict(a=np.float64(2.5), b=np.arange(3.0)), tmp_path / 'new.pth')
+    content = zipfile.ZipFile(tmp_path / 'new.pth')
+    with zipfile.ZipFile(tmp_path / 'old.pth', 'w') as old:
+        for name in content.namelist():
+            old.writestr(name, content.read(name).replace(b'numpy._core.multiarray', b'numpy.core.multiarray'))
+    loaded = CheckpointLoader.load_checkpoint(str(tmp_path / 'old.pth'))
+    assert loaded['a'] == 2.5 and loaded['b'].tolist() == [0, 1, 2]

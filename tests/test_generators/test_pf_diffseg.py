@@ -92,3 +92,39 @@ def test_validation_draws_the_same_pair_for_a_tile_whatever_its_place(generator)
 def test_unknown_mode(generator):
     with pytest.raises(ValueError, match="got 'train'"):
         generator(dict(pairs=torch.zeros(1, 4, 16, 16), fractions=torch.zeros(1, 4)), mode='train')
+
+
+@pytest.mark.parametrize('kind', ['epsilon', 'v_prediction', 'sample'])
+def test_min_snr_weights_are_those_of_the_clean_pair_clipped(kind):
+    """The loss on any prediction, weighted, is the loss on the clean pair times min(SNR, gamma)."""
+    model = make_generator(lambda_l1=0, min_snr_gamma=5.0, noise_schedule=dict(prediction_type=kind))
+    t = torch.tensor([0, 10, 200, 500, 999])
+    alpha = model.training_schedule.alphas_cumprod[t].double()
+    snr = alpha / (1 - alpha)
+    # |target - prediction|^2 of each kind over that of the clean pair.
+    factor = dict(epsilon=snr, v_prediction=1 / (1 - alpha), sample=torch.ones(5))[kind]
+    torch.testing.assert_close(model._weight(t).double() * factor, snr.clamp(max=5), rtol=1e-3, atol=0)
+    assert make_generator()._weight(t).tolist() == [1] * 5
+
+
+@pytest.mark.parametrize('kind', ['v_prediction', 'sample'])
+def test_other_predictions_are_of_the_right_target(kind):
+    model = make_generator(lambda_l1=0, cond_drop_prob=0, cond_jitter=0, noise_schedule=dict(prediction_type=kind))
+    x0, c = torch.rand(3, 4, 16, 16) * 2 - 1, torch.full((3, 4), 0.25)
+    torch.manual_seed(5)
+    loss = model.loss(x0, c)['loss_mse']
+    torch.manual_seed(5)
+    t, epsilon = torch.randint(1000, (3,)), torch.randn_like(x0)
+    alpha = model.training_schedule.alphas_cumprod[t][:, None, None, None]
+    prediction = model.unet(alpha.sqrt() * x0 + (1 - alpha).sqrt() * epsilon, t, c)
+    target = dict(sample=x0, v_prediction=alpha.sqrt() * epsilon - (1 - alpha).sqrt() * x0)[kind]
+    assert loss.item() == pytest.approx((prediction - target).square().mean().item(), rel=1e-4)
+
+
+def test_zero_terminal_snr_needs_another_prediction():
+    with pytest.raises(ValueError, match="needs prediction_type 'v_prediction' or 'sample'"):
+        make_generator(noise_schedule=dict(rescale_betas_zero_snr=True))
+    schedule = dict(rescale_betas_zero_snr=True, prediction_type='v_prediction')
+    for sampler in ('ddim', 'renoise', 'dpmsolver++', 'unipc'):
+        model = make_generator(noise_schedule=schedule, sampler=dict(type=sampler, steps=4))
+        assert torch.isfinite(model.sample(torch.eye(4)[:2], 0, [0, 1])).all(), sampler

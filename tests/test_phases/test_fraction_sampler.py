@@ -49,6 +49,8 @@ def test_vectors_without_the_phase_are_never_rich_in_it():
     [
         (torch.ones(3, 3) / 3, [dict(name='a', share=1)], r'\(R, 4\)'),
         (torch.ones(3, 4) / 4, [dict(name='a', share=0.5)], 'sum to 1, got 0.5'),
+        (torch.ones(3, 4) / 4, [dict(name='a')], 'has a name, a share'),
+        (torch.ones(3, 4) / 4, [dict(name='a', share=1, fase='defect')], 'has a name, a share'),
         (torch.ones(3, 4) / 4, [dict(name='a', share=1, phase='ferrite')], "no class is called 'ferrite'"),
         (torch.ones(3, 4) / 4, [dict(name='a', share=1, phase='defect', richest=0)], 'richest must be in'),
         (torch.tensor([[1.0, 0, 0, 0]]), [dict(name='a', share=1, phase='defect')], 'holds any defect'),

@@ -82,3 +82,19 @@ def test_errors():
         largest_remainder(torch.tensor([[0.5, 0.6]]), 10)
     with pytest.raises(ValueError, match='summing to 5'):
         assign_with_quota(torch.zeros(1, 2, 5), torch.tensor([[2, 2]]))
+
+
+@pytest.mark.parametrize('noise', [1e-6, 1e-3, 1e-1])
+def test_nearly_decided_pixels(noise):
+    """What a trained network draws: scores of a few values, with a little noise."""
+    generator = torch.Generator().manual_seed(0)
+    scores = torch.eye(4)[torch.randint(4, (5, 80), generator=generator)].transpose(1, 2)
+    scores = scores + noise * torch.randn(scores.shape, generator=generator)
+    check(scores, torch.stack([random_counts(generator, 4, 80) for _ in range(5)]))
+
+
+def test_scores_that_are_no_numbers_are_refused():
+    scores = torch.zeros(1, 2, 4)
+    scores[0, 0, 0] = torch.nan
+    with pytest.raises(ValueError, match='must be finite'):
+        assign_with_quota(scores, torch.tensor([[2, 2]]))
