@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = ROOT / 'configs/pfdiff'
 GENERATOR, SUPER_RESOLUTION = 'pf-diffseg_tiny-64x64', 'pair-sr_tiny-64to128'
 EPOCHS = {GENERATOR: 100, SUPER_RESOLUTION: 30, REAL: 21, MIXED: 7}  # the segmentors: equally many steps
-NUM_PAIRS = 192  # two for each of the 96 training tiles
+NUM_PAIRS = 208  # two for each of the 96 training tiles, and some for pairs that are not kept
 
 
 def train(config: str, out: Path, *options: str) -> list[str]:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 # Newton's method on the smoothed dual at falling temperatures (in units of the spread of the scores) comes near, exact
-# steps on one bias after the other come nearer, until so few pixels are in the wrong class that shortest paths are quick.
+# steps on one bias after the other come nearer, until shortest paths are quick for the few pixels in a wrong class.
 TEMPERATURES = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
 NEWTON_STEPS = 4
 SWEEPS = 40
