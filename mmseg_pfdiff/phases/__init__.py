@@ -4,6 +4,7 @@ from .codec import PhaseCodec
 from .fraction_sampler import PAPER_GROUPS, FractionRequest, FractionSampler
 from .fractions import IGNORE_INDEX, perturb_fractions, phase_fractions
 from .seeding import sample_generator
+from .specks import remove_specks
 
 __all__ = [
     'IGNORE_INDEX',
@@ -13,5 +14,6 @@ __all__ = [
     'PhaseCodec',
     'perturb_fractions',
     'phase_fractions',
+    'remove_specks',
     'sample_generator',
 ]

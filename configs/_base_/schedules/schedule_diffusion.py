@@ -10,6 +10,9 @@ train_cfg = dict(by_epoch=True, max_epochs=20000, val_interval=500)
 val_cfg = dict()
 default_hooks = dict(checkpoint=dict(interval=100), visualization=dict(_delete_=True, type='PairPictureHook'))
 # Each process draws noise of its own.
-randomness = dict(diff_rank_seed=True)
+randomness = dict(seed=None, diff_rank_seed=True)
 # Averages over the last tenth of training at first, over 10,000 steps later on.
-custom_hooks = [dict(type='EMAHook', ema_type='MomentumAnnealingEMA', momentum=1e-4, gamma=10)]
+custom_hooks = [
+    dict(type='EMAHook', ema_type='MomentumAnnealingEMA', momentum=1e-4, gamma=10),
+    dict(type='FreshNoiseHook'),
+]

@@ -1,0 +1,181 @@
+"""Tiles of a converted data set, at the size of generated pairs: what these are compared with."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional as F
+
+from ..datasets.tiling import tile_positions
+from ..generators.preprocessor import reduce_labels
+
+TILES = 'tiles'
+
+
+class RealTiles(NamedTuple):
+    """N tiles.
+
+    Attributes:
+        names: N names, `MICROGRAPH_y0000_x0256`, y and x in pixels of the micrograph.
+        images: (N, side, side) uint8.
+        labels: (N, side, side) uint8, class indices or 255.
+    """
+
+    names: list[str]
+    images: Tensor
+    labels: Tensor
+
+
+def tile_size_of(root: str | Path) -> int:
+    """Side of the training tiles of a data set, in pixels.
+
+    Args:
+        root: Converted data set, with `tiles/img_dir/train`.
+
+    Raises:
+        FileNotFoundError: It has no training tiles.
+        ValueError: They are no squares.
+    """
+    path = _images(Path(root) / TILES, 'train')[0]
+    height, width = _read(path).shape
+    if height != width:
+        raise ValueError(f'{path} is {height}x{width}; training tiles must be squares.')
+    return height
+
+
+def training_tiles(root: str | Path, side: int, num_classes: int) -> RealTiles:
+    """The training tiles of a data set.
+
+    Args:
+        root: Converted data set, with `tiles/{img_dir,ann_dir}/train`.
+        side: Side of the pairs; the tiles are reduced to it by a whole factor.
+        num_classes: K.
+
+    Returns:
+        All of them, by name.
+
+    Raises:
+        FileNotFoundError: There are none, or a label map is missing.
+        ValueError: No whole factor, or tiles of several sizes.
+    """
+    tile_size = tile_size_of(root)
+    names, images, labels = [], [], []
+    for path in _images(Path(root) / TILES, 'train'):
+        image, label = _read(path), _read(_label_path(path))
+        if image.shape != (tile_size, tile_size) or label.shape != image.shape:
+            raise ValueError(
+                f'{path} is {image.shape}, its label map {label.shape}; expected were {tile_size} squared.'
+            )
+        names.append(path.stem)
+        images.append(image)
+        labels.append(label)
+    return _reduced(names, images, labels, side, num_classes)
+
+
+def held_out_tiles(root: str | Path, part: str, side: int, num_classes: int, tile_size: int | None = None) -> RealTiles:
+    """Tiles cut from the whole micrographs of a part, as the training tiles were cut: covering, overlapping if needed.
+
+    Args:
+        root: Converted data set, with `{img_dir,ann_dir}/PART`.
+        part: 'val' or 'test' ('train' gives tiles of the training micrographs).
+        side: Side of the pairs.
+        num_classes: K.
+        tile_size: Side of a tile in the micrograph; default: that of the training tiles.
+
+    Returns:
+        All tiles that hold a labelled pixel.
+
+    Raises:
+        FileNotFoundError: No micrographs there, or a label map is missing.
+        ValueError: A micrograph smaller than a tile, or no whole factor from tile to pair.
+    """
+    size = tile_size or tile_size_of(root)
+    names, images, labels = [], [], []
+    for path in _images(Path(root), part):
+        image, label = _read(path), _read(_label_path(path))
+        for y, x in tile_positions(*label.shape, size, 'cover'):
+            window = np.s_[y : y + size, x : x + size]
+            if (label[window] != 255).any():
+                names.append(f'{path.stem}_y{y:04d}_x{x:04d}')
+                images.append(image[window])
+                labels.append(label[window])
+    return _reduced(names, images, labels, side, num_classes)
+
+
+def disguised_tiles(root: str | Path, side: int, num_classes: int, number: int = 64, seed: int = 0) -> RealTiles:
+    """Training tiles that a check for copies must recognise: shifted, turned, paled, with noise.
+
+    Each is a window of a training micrograph that is off a training tile by up to a sixteenth of its side in both
+    directions, turned by a quarter, its contrast at 80 %, with Gaussian noise of 3 grey values.
+
+    Args:
+        root: Converted data set, with training tiles and `{img_dir,ann_dir}/train`.
+        side: Side of the pairs.
+        num_classes: K.
+        number: How many at most; windows that would leave the micrograph are passed over.
+        seed: Of the choice.
+
+    Returns:
+        Disguised tiles, named after their originals.
+
+    Raises:
+        FileNotFoundError: A file is missing.
+        ValueError: No whole factor from tile to pair.
+    """
+    size, rng = tile_size_of(root), np.random.default_rng(seed)
+    paths = _images(Path(root) / TILES, 'train')
+    names, images, labels = [], [], []
+    for n in rng.permutation(len(paths)):
+        micrograph, _, place = paths[n].stem.rpartition('_y')
+        shift = rng.integers(-(size // 16), size // 16 + 1, 2)
+        path = Path(root) / 'img_dir' / 'train' / f'{micrograph}.png'
+        image, label = _read(path), _read(_label_path(path))
+        y, x = (int(number) + int(step) for number, step in zip(place.split('_x'), shift, strict=True))
+        if y < 0 or x < 0 or y + size > label.shape[0] or x + size > label.shape[1]:
+            continue
+        window = np.s_[y : y + size, x : x + size]
+        disguised = 128 + 0.8 * (np.rot90(image[window]) - 128.0) + rng.normal(0, 3, (size, size))
+        names.append(paths[n].stem)
+        images.append(disguised.round().clip(0, 255).astype(np.uint8))
+        labels.append(np.rot90(label[window]))
+        if len(names) == number:
+            break
+    return _reduced(names, images, labels, side, num_classes)
+
+
+def _reduced(names: list[str], images: list, labels: list, side: int, num_classes: int) -> RealTiles:
+    """Stacks tiles and reduces them as the generators see them: the mean for images, the commonest label for masks."""
+    if not names:
+        empty = torch.empty(0, side, side, dtype=torch.uint8)
+        return RealTiles([], empty, empty)
+    size = images[0].shape[0]
+    if size % side:
+        raise ValueError(f'Tiles of {size} pixels a side cannot be reduced to pairs of {side} by a whole factor.')
+    pixels, classes = (torch.as_tensor(np.stack(arrays)) for arrays in (images, labels))
+    small = F.avg_pool2d(pixels[:, None].float(), size // side)[:, 0].round().to(torch.uint8)
+    # By parts: voting takes K + 1 numbers a pixel.
+    reduced = torch.cat([reduce_labels(part, size // side, num_classes) for part in classes.split(16)])
+    return RealTiles(names, small, reduced)
+
+
+def _images(root: Path, part: str) -> list[Path]:
+    paths = sorted((root / 'img_dir' / part).glob('*.png'))
+    if not paths:
+        raise FileNotFoundError(
+            f'{root / "img_dir" / part} holds no PNG: give the folder of a converted data set '
+            '(tools/dataset_converters/metaldam.py writes one).'
+        )
+    return paths
+
+
+def _label_path(path: Path) -> Path:
+    """`.../img_dir/train/a.png` -> `.../ann_dir/train/a.png`."""
+    return path.parents[2] / 'ann_dir' / path.parent.name / path.name
+
+
+def _read(path: Path) -> np.ndarray:
+    """A grey or index PNG, (H, W) uint8."""
+    return np.array(Image.open(path))
