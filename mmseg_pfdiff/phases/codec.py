@@ -57,6 +57,10 @@ def palette_codes(palette: Sequence[Sequence[int]]) -> Tensor:
     return colours / 127.5 - 1
 
 
+# Channels count in steps of this part of 1 where a quota decides between pixels.
+QUOTA_LEVELS = 256
+
+
 class DecodedLabels(NamedTuple):
     """What mask channels say.
 
@@ -174,7 +178,8 @@ class PhaseCodec:
         Args:
             channels: (N, M, H, W) float.
             fractions: (N, K) float, each row >= 0 and sums to 1. With them, class k gets its fraction of the H * W
-                pixels, rounded by largest remainder, and the map has the highest total score among all such maps.
+                pixels, rounded by largest remainder, and the map has the highest total score, of channels rounded to
+                1/256, among all such maps.
 
         Returns:
             Label maps, margins and plain label maps.
@@ -191,5 +196,7 @@ class PhaseCodec:
             if fractions.shape != (n, k):
                 raise ValueError(f'fractions must be ({n}, {k}) for these channels, got {tuple(fractions.shape)}.')
             counts = largest_remainder(fractions.to(scores.device), height * width)
-            labels = assign_with_quota(scores.flatten(2), counts).reshape(n, height, width).to(torch.uint8)
+            # Rounded: which of two pixels that look alike is moved must not hang on the rounding of the kernels.
+            rounded = self.scores((channels.float() * QUOTA_LEVELS).round() / QUOTA_LEVELS)
+            labels = assign_with_quota(rounded.flatten(2), counts).reshape(n, height, width).to(torch.uint8)
         return DecodedLabels(labels, best.values[:, 0] - best.values[:, 1], plain)

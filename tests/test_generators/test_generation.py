@@ -15,7 +15,7 @@ from mmseg_pfdiff.generators import PairCascade
 from mmseg_pfdiff.generators.generation import batches, generate_pairs
 from mmseg_pfdiff.phases import FractionSampler
 
-from .conftest import make_generator, make_super_resolution
+from .conftest import make_generator
 
 CLASSES = ('matrix', 'austenite', 'martensite_austenite', 'defect')
 DESCRIPTION = dict(classes=CLASSES, palette=[[0, 114, 178], [240, 228, 66], [213, 94, 0], [0, 0, 0]])
@@ -27,7 +27,7 @@ def make_requests():
 
 
 def generate(root, num, batch_size=4, seed=2):
-    cascade = PairCascade(make_generator(), make_super_resolution())
+    cascade = PairCascade(make_generator())
     folder = PairFolder.create(root, DESCRIPTION)
     return generate_pairs(cascade, make_requests(), folder, num, seed, batch_size), folder
 
@@ -55,7 +55,7 @@ def test_rows_say_what_the_files_hold(tmp_path):
     requests = make_requests()
     for row in folder.rows():
         image, label = read(folder, row.index)
-        assert image.shape == label.shape == (32, 32)
+        assert image.shape == label.shape == (16, 16)
         assert row.measured == pytest.approx([(label == k).mean() for k in range(4)], abs=1e-8)
         assert row.target == pytest.approx(requests(2, row.index).fractions.tolist(), abs=1e-8)
         assert row.group == requests(2, row.index).group
@@ -116,7 +116,7 @@ def test_an_unwritable_folder_stops_the_run_and_loses_nothing(tmp_path):
     (root / 'labels').rename(tmp_path / 'labels')
     (root / 'labels').write_text('in the way')
     before = (root / 'pairs.csv').read_bytes()
-    cascade = PairCascade(make_generator(), make_super_resolution())
+    cascade = PairCascade(make_generator())
     with pytest.raises(OSError, match='labels'):
         generate_pairs(cascade, make_requests(), PairFolder(root), 9, 2, 2)
     (root / 'labels').unlink()
@@ -126,13 +126,13 @@ def test_an_unwritable_folder_stops_the_run_and_loses_nothing(tmp_path):
 
 
 def test_pairs_whose_pixels_moved_too_far_are_marked(tmp_path):
-    cascade = PairCascade(make_generator(), make_super_resolution())
+    cascade = PairCascade(make_generator())
     folder = PairFolder.create(tmp_path / 'a', DESCRIPTION)
     generate_pairs(cascade, make_requests(), folder, 6, 2, 3, max_moved=0.5)
     for row in folder.rows():
         label = read(folder, row.index)[1]
         counts = np.bincount(label.ravel(), minlength=4)
-        assert np.abs(counts - 1024 * np.array(row.target)).max() < 1, 'exact up to the rounding of a pixel'
+        assert np.abs(counts - 256 * np.array(row.target)).max() < 1, 'exact up to the rounding of a pixel'
         plain = [row.measures[f'plain_{name}'] for name in CLASSES]
         assert sum(plain) == pytest.approx(1, abs=1e-4)
         # At least what the fractions differ by has moved.
