@@ -5,6 +5,7 @@ model = dict(
     unet=dict(block_out_channels=(64, 96, 128), layers_per_block=1, patch_size=4),
     noise_schedule=dict(prediction_type='sample'),
     sampler=dict(_delete_=True, type='renoise', steps=20),
+    fraction_guidance=1.0,
 )
 train_dataloader = dict(num_workers=1)
 optim_wrapper = dict(optimizer=dict(lr=1e-3))

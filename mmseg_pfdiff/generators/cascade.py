@@ -108,7 +108,7 @@ class PairCascade:
         # Decoded and encoded again: the super-resolution model was trained on exact codes.
         labels = self.generator.data_preprocessor.decode(pairs).labels
         crisp = torch.cat([pairs[:, :1], self.generator.data_preprocessor.codec.encode(labels)], 1)
-        condition = self.super_resolution.from_low_resolution(crisp)
+        condition = self.super_resolution.from_low_resolution(crisp, c)
         return self.super_resolution.sample(condition, seed, indices, high, window_batch)
 
     def field_sizes(self, size: tuple[int, int]) -> tuple[tuple[int, int], tuple[int, int]]:

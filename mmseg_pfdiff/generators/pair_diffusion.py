@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..phases import phase_fractions, sample_generator
+from .fraction_guidance import FractionGuidance
 from .samplers import build_sampler
 from .windows import predict_in_windows
 
@@ -33,6 +34,8 @@ class PairDiffusion(BaseModel):
         noise_schedule: Arguments of diffusers' `DDPMScheduler` that differ from its defaults. `prediction_type` is
             'epsilon' (the paper), 'v_prediction' or 'sample'; `rescale_betas_zero_snr=True` ends in pure noise and
             needs one of the latter two.
+        fraction_guidance: Part of the way to the asked fractions that the predicted clean mask is moved at each step
+            of sampling, in [0, 1]; see :class:`FractionGuidance`. 0 is none.
         min_snr_gamma: gamma of min-SNR loss weighting (5 is usual), or None for equal weights.
 
     Raises:
@@ -49,6 +52,7 @@ class PairDiffusion(BaseModel):
         num_train_timesteps: int = 1000,
         noise_schedule: dict | None = None,
         min_snr_gamma: float | None = None,
+        fraction_guidance: float = 0.0,
     ) -> None:
         # Built here, as BaseModel would look it up in mmengine's registry unless a config's scope says otherwise.
         super().__init__(data_preprocessor=MODELS.build(data_preprocessor))
@@ -60,6 +64,11 @@ class PairDiffusion(BaseModel):
                 'last time step is pure noise, from which the noise says nothing about the pair.'
             )
         self.min_snr_gamma = min_snr_gamma
+        self.fraction_guidance = (
+            FractionGuidance(self.data_preprocessor.codec, self.training_schedule, fraction_guidance)
+            if fraction_guidance
+            else None
+        )
         self.sampler = build_sampler(sampler)
         self.lambda_l1 = lambda_l1
 
@@ -79,9 +88,16 @@ class PairDiffusion(BaseModel):
     def crop_condition(self, condition: Any, corners: Sequence[tuple[int, int]]) -> Any:
         """The condition of windows of N larger fields: window after window, each of all N fields."""
 
+    @abstractmethod
+    def asked_fractions(self, condition: Any) -> Tensor | None:
+        """The phase fractions that a condition asks for, (N, K), or None if it asks for none."""
+
     def correct(self, prediction: Tensor, x: Tensor, t: Tensor, condition: Any) -> Tensor:
-        """Last word on a prediction in sampling; by default it stays."""
-        return prediction
+        """Moves the predicted clean mask towards the fractions asked for, if `fraction_guidance` says so."""
+        fractions = self.asked_fractions(condition)
+        if self.fraction_guidance is None or fractions is None:
+            return prediction
+        return self.fraction_guidance(prediction, x, t, fractions)
 
     def forward(self, inputs: dict, data_samples: Sequence | None = None, mode: str = 'tensor') -> Any:
         """Entry point of MMEngine.

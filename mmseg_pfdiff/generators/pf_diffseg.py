@@ -7,7 +7,6 @@ from mmseg.registry import MODELS
 from torch import Tensor
 
 from ..phases import perturb_fractions
-from .fraction_guidance import FractionGuidance
 from .pair_diffusion import PairDiffusion
 from .unet import PairUNet
 
@@ -25,8 +24,6 @@ class PFDiffSeg(PairDiffusion):
             unique conditions invite memorising the tile; 0 switches it off.
         guidance_scale: w of classifier-free guidance, eps_0 + w (eps_c - eps_0); 1 is none, and costs one network
             evaluation a step where others cost two.
-        fraction_guidance: Part of the way to the asked fractions that the predicted clean mask is moved at each step
-            of sampling, in [0, 1]; see :class:`FractionGuidance`. 0 is none.
         **kwargs: Of :class:`PairDiffusion`.
     """
 
@@ -39,7 +36,6 @@ class PFDiffSeg(PairDiffusion):
         cond_drop_prob: float = 0.1,
         cond_jitter: float = 0.02,
         guidance_scale: float = 1.0,
-        fraction_guidance: float = 0.0,
         **kwargs,
     ) -> None:
         super().__init__(data_preprocessor, **kwargs)
@@ -48,11 +44,6 @@ class PFDiffSeg(PairDiffusion):
         self.cond_drop_prob = cond_drop_prob
         self.cond_jitter = cond_jitter
         self.guidance_scale = guidance_scale
-        self.fraction_guidance = (
-            FractionGuidance(self.data_preprocessor.codec, self.training_schedule, fraction_guidance)
-            if fraction_guidance
-            else None
-        )
 
     def condition(self, inputs: dict) -> Tensor:
         """c, (N, K) float32."""
@@ -77,8 +68,6 @@ class PFDiffSeg(PairDiffusion):
         """Every window is asked for the fractions of the field."""
         return condition.repeat(len(corners), 1)
 
-    def correct(self, prediction: Tensor, x: Tensor, t: Tensor, condition: Tensor) -> Tensor:
-        """Moves the predicted clean mask towards its fractions."""
-        if self.fraction_guidance is None:
-            return prediction
-        return self.fraction_guidance(prediction, x, t, condition)
+    def asked_fractions(self, condition: Tensor) -> Tensor:
+        """C itself."""
+        return condition

