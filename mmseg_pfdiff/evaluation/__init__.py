@@ -1,7 +1,16 @@
 """Metrics of segmentation and of generated pairs, and pictures of them."""
 
 from .fraction_error import PhaseFractionError, fraction_errors, fraction_table
+from .image_distances import frechet_distance, kid
 from .micrograph_iou import MicrographIoUMetric
 from .pair_grid import pair_grid
 
-__all__ = ['MicrographIoUMetric', 'PhaseFractionError', 'fraction_errors', 'fraction_table', 'pair_grid']
+__all__ = [
+    'MicrographIoUMetric',
+    'PhaseFractionError',
+    'fraction_errors',
+    'fraction_table',
+    'frechet_distance',
+    'kid',
+    'pair_grid',
+]

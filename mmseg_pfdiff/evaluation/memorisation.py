@@ -7,7 +7,7 @@ tile alone.
 
 Precisely: images and label maps are reduced to 48x48 descriptors that are smooth enough to be compared at whole
 pixels. The inner 36x36 of a pair's descriptor, in its eight symmetries, is compared with each 36x36 crop of a tile's
-descriptor, so shifts of up to an eighth of the side are found. The distance of pair and tile is the least over all of
+descriptor, so shifts of up to an eighth of the side are tried. The distance of pair and tile is the least over all of
 these. The second nearest tile is sought among those that share no pixel with the nearest.
 """
 

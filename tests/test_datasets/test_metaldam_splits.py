@@ -6,7 +6,7 @@ import pytest
 from mmseg_pfdiff.datasets.metaldam_release import MetalDAMRelease
 from mmseg_pfdiff.datasets.metaldam_splits import PARTS, read_split, split_names, write_split
 from mmseg_pfdiff.datasets.release_files import MetalDAMError
-from mmseg_pfdiff.datasets.split_rule import MicrographStatistics, deal, folds, holdout, release_statistics
+from mmseg_pfdiff.datasets.split_rule import OVERLAPPING, MicrographStatistics, deal, folds, holdout, release_statistics
 
 ALL = {f'micrograph{i}' for i in range(42)}
 FOLDS = [f'fold{k}' for k in range(5)]
@@ -123,3 +123,12 @@ def test_every_part_holds_defect_and_ma(real_statistics):
         for names in read_split(name).parts.values():
             assert sum(counted[n].defect_pixels > 0 for n in names) >= 2
             assert sum(counted[n].ma_pixels for n in names) > 0.07 * sum(counted[n].pixels for n in names)
+
+
+@pytest.mark.parametrize('name', split_names())
+def test_micrographs_of_one_place_stand_in_one_part(name):
+    split = read_split(name)
+    for a, b in OVERLAPPING:
+        assert [a in part for part in (split.train, split.val, split.test)] == [
+            b in part for part in (split.train, split.val, split.test)
+        ]

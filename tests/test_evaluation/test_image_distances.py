@@ -17,7 +17,10 @@ def features(number, width, seed, shift=0.0):
 
 def slow_mmd(x, y):
     """Pair after pair."""
-    kernel = lambda a, b: (float(a @ b) / len(a) + 1) ** 3  # noqa: E731
+
+    def kernel(a, b):
+        return (float(a @ b) / len(a) + 1) ** 3
+
     n, m = len(x), len(y)
     xx = sum(kernel(x[i], x[j]) for i in range(n) for j in range(n) if i != j) / (n * (n - 1))
     yy = sum(kernel(y[i], y[j]) for i in range(m) for j in range(m) if i != j) / (m * (m - 1))

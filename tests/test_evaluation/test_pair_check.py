@@ -219,7 +219,7 @@ def test_reasons_add_up():
 
 
 def test_errors(data, segmentor, pairs, tmp_path):
-    with pytest.raises(SystemExit, match='error: .* holds no PNG'):
+    with pytest.raises(SystemExit, match='holds no PNG'):
         run_tool(pairs, '--real-root', tmp_path, '--no-distances')
     for arguments in (['--filter', 'mark'], ['--filter', 'mark', '--segmentor', *segmentor, '--held-out', 'test']):
         with pytest.raises(SystemExit, match='2'):

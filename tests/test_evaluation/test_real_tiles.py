@@ -53,7 +53,7 @@ def test_held_out_tiles_cover_the_micrograph_and_lack_unlabelled_windows(root):
 
 def test_disguised_tiles_show_what_their_originals_show(root):
     tiles = disguised_tiles(root, 32, 4, seed=3)
-    assert len(tiles.names) == len(set(tiles.names)) > 2
+    assert len(tiles.names) == len(set(tiles.names)) > 1
     for name, image, label in zip(tiles.names, tiles.images.numpy(), tiles.labels.numpy(), strict=True):
         micrograph, _, place = name.rpartition('_y')
         whole, truth = (read(root / kind / f'train/{micrograph}.png') for kind in ('img_dir', 'ann_dir'))

@@ -1,0 +1,82 @@
+"""Checks a folder of generated pairs: `python tools/check_pairs.py PAIRS --real-root data/metaldam`.
+
+Prints tables, writes them to check.md and check.json, and the measures of each pair to the folder's pairs.csv. Pairs
+and labels stay as they are unless --drop-copies or --filter asks otherwise. Do not run it while pairs are written.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import torch
+
+import mmseg_pfdiff  # noqa: F401  (registers the components, and lets checkpoints load safely)
+from mmseg_pfdiff.datasets import PairFolder
+from mmseg_pfdiff.evaluation.agreement import load_segmentor
+from mmseg_pfdiff.evaluation.check_report import write_check
+from mmseg_pfdiff.evaluation.lite_features import LiteFeatures
+from mmseg_pfdiff.evaluation.pair_check import PairChecker
+from mmseg_pfdiff.evaluation.pair_filter import drop_copies, ignore_pixels, mark_disagreeing
+
+
+def parse_args() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('pairs', help='folder that tools/generate_pairs.py wrote')
+    parser.add_argument('--real-root', required=True, help='converted data set that the generator was trained on')
+    parser.add_argument('--held-out', choices=['val', 'test'], default='val', help='real tiles to compare with')
+    parser.add_argument('--segmentor', nargs=2, metavar=('CONFIG', 'CHECKPOINT'), help='trained on real tiles alone')
+    parser.add_argument('--drop-copies', action='store_true', help='mark copies of training tiles as not kept')
+    parser.add_argument(
+        '--filter',
+        choices=['mark', 'ignore'],
+        help='mark pairs that disagree more than real tiles as not kept, or write 255 where image and mask disagree',
+    )
+    parser.add_argument('--no-distances', action='store_true', help='leave KID and Frechet distance out')
+    parser.add_argument('--side', type=int, help='windows that pairs are cut into; needed for reduced large pairs only')
+    parser.add_argument('--out', help='folder for the report (default: PAIRS)')
+    parser.add_argument('--batch-size', type=int, default=16, help='pairs in memory (default: 16)')
+    parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
+    args = parser.parse_args()
+    if args.filter and not args.segmentor:
+        parser.error('--filter needs --segmentor')
+    if args.filter and args.held_out == 'test':
+        parser.error('--filter chooses what is trained on, which the test part must not: use --held-out val')
+    if args.batch_size < 1:
+        parser.error('--batch-size must be at least 1')
+    return args
+
+
+def main() -> None:
+    """Checks."""
+    args = parse_args()
+    folder = PairFolder(args.pairs)
+    # Before the long work, what is missing shall show.
+    extractor = None if args.no_distances else LiteFeatures().to(args.device)
+    segmentor = load_segmentor(*args.segmentor, len(folder.classes), args.device) if args.segmentor else None
+    folder.merge()  # of an interrupted run, so that pairs.csv is all there is
+    checker = PairChecker(folder, args.real_root, args.held_out, args.side, args.batch_size, args.device)
+    check, notes = checker.result, []
+    checker.check_copies()
+    if segmentor is not None:
+        checker.check_agreement(segmentor)
+    if args.drop_copies:
+        notes.append(f'{drop_copies(check)} pairs are marked as not kept: copies.')
+    if args.filter == 'mark':
+        notes.append(f'{mark_disagreeing(check)} pairs are marked as not kept: image and mask disagree.')
+    if extractor is not None:
+        checker.check_distances(extractor)
+    if args.filter == 'ignore':
+        check.rows = ignore_pixels(folder, check.rows, check.marks)
+        notes.append('Label maps are 255 where image and mask disagree.')
+    folder.replace_rows(check.rows)
+    kept = sum(row.kept for row in check.rows)
+    notes.append(f'{kept} of {len(check.rows)} pairs are kept for training.')
+    print(write_check(check, folder.classes, notes, Path(args.out or args.pairs)))
+
+
+if __name__ == '__main__':
+    try:
+        main()
+    except (ValueError, OSError, ImportError) as error:
+        sys.exit(f'error: {error}')
