@@ -61,7 +61,6 @@ def support_limit(vectors: Tensor, quantile: float = 0.99) -> float:
         itself = torch.arange(len(block))
         block[itself, start + itself] = torch.inf
         nearest.append(block.amin(1))
-    # numpy's and torch's quantile agree; torch's refuses more than 16 million values, which R is not.
     return torch.cat(nearest).quantile(quantile).item()
 
 
