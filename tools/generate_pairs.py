@@ -52,6 +52,8 @@ def parse_args() -> argparse.Namespace:
         parser.error('--sr-config and --sr-checkpoint go together')
     if args.num < 1 or args.batch_size < 1 or args.seed < 0:
         parser.error('--num and --batch-size must be at least 1, --seed at least 0')
+    if not 0 <= args.max_moved <= 1:
+        parser.error(f'--max-moved is a share from 0 to 1 (0.03 is 3 %), got {args.max_moved:g}')
     return args
 
 

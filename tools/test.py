@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from mmengine.runner import Runner
+from mmengine.runner.checkpoint import CheckpointLoader
 
 from mmseg_pfdiff.engine.run_config import add_run_arguments, read_run_config
 
@@ -36,6 +37,14 @@ def main() -> None:
         report.setdefault('report_file', str(Path(config.work_dir, 'test.json')))
         report.output_dir = args.out
     runner = Runner.from_cfg(config)
+    state = CheckpointLoader.load_checkpoint(args.checkpoint, map_location='cpu')
+    missing = set(runner.model.state_dict()) - set(state.get('state_dict', state))
+    if missing:
+        # mmengine would go on with random weights.
+        raise SystemExit(
+            f'{args.checkpoint} does not fit the network of {args.config}: it lacks {len(missing)} of its weights, '
+            f'{sorted(missing)[0]} for one. Give the checkpoint that was trained with this config.'
+        )
     runner.test()
     if runner.rank == 0:
         print('Done.', *(f'Per micrograph: {report.report_file}.' for report in reports))

@@ -188,6 +188,13 @@ def test_mixed_training_resume_and_slide_test(data, pairs, tmp_path):
             assert (row['IoU']['defect'] is None) == (not (truth == 3).any())
 
 
+def test_a_checkpoint_of_another_network_is_not_tested(generators, tmp_path):
+    with pytest.raises(SystemExit, match='does not fit the network'):
+        run_tool(
+            'test.py', CONFIGS / 'unet_r18_128x128_real.py', generators / 'g/epoch_1.pth', '--work-dir', tmp_path
+        )  # fmt: skip
+
+
 def test_generators_have_no_test(generators, tmp_path):
     with pytest.raises(SystemExit, match='has no test part'):
         run_tool('test.py', CONFIGS / 'pf-diffseg_tiny-64x64.py', generators / 'g/epoch_1.pth')
