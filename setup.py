@@ -61,6 +61,7 @@ setup(
         'pillow>=9.4',  # writes index PNGs
         'prettytable',  # tables of metrics, as mmseg's own
         'timm>=0.9',  # EfficientNet-Lite0, whose features tell how far pairs are from real tiles
+        'safetensors>=0.4',  # weights of exported generators
         'tqdm',  # progress bars
     ],
     # The two builds of OpenMMLab share their import names, so neither can be a plain requirement.

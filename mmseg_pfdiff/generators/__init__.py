@@ -1,9 +1,11 @@
 """The diffusion models: phase fractions to pairs, and pairs to twice their resolution."""
 
 from .cascade import PairCascade
+from .model_card import GeneratorCard
 from .pair_diffusion import PairDiffusion
 from .pf_diffseg import PFDiffSeg
 from .preprocessor import DecodedPairs, PairDataPreprocessor
+from .pretrained import load_cascade, save_cascade
 from .samplers import SAMPLERS, RenoiseScheduler, Sampler, build_sampler
 from .super_resolution import PairSuperResolution
 from .unet import PairUNet
@@ -11,6 +13,7 @@ from .unet import PairUNet
 __all__ = [
     'SAMPLERS',
     'DecodedPairs',
+    'GeneratorCard',
     'PFDiffSeg',
     'PairCascade',
     'PairDataPreprocessor',
@@ -20,4 +23,6 @@ __all__ = [
     'RenoiseScheduler',
     'Sampler',
     'build_sampler',
+    'load_cascade',
+    'save_cascade',
 ]

@@ -1,0 +1,54 @@
+"""Writes a trained generator as a folder of safetensors and JSON with a model card, in the layout of diffusers.
+
+`tools/generate_pairs.py` and `PairCascade.from_pretrained` take the folder; it needs neither config nor data set.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from mmengine.config import DictAction
+
+import mmseg_pfdiff  # noqa: F401  (registers the components, and lets checkpoints load safely)
+from mmseg_pfdiff.generators import PairCascade
+from mmseg_pfdiff.generators.opening import open_generator
+from mmseg_pfdiff.generators.pretrained import save_cascade
+
+
+def parse_args() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('config', help='config of the generator; its training tiles give the phase fractions')
+    parser.add_argument('checkpoint', help='weights of the generator')
+    parser.add_argument('out', help='folder to write, missing or empty')
+    parser.add_argument('--sr-config', help='config of the super-resolution model')
+    parser.add_argument('--sr-checkpoint', help='weights of the super-resolution model')
+    parser.add_argument('--licence', help='licence of the training data, for the model card')
+    parser.add_argument('--data', help='what the training data is, for the model card')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='key=value settings over CONFIG')
+    args = parser.parse_args()
+    if bool(args.sr_config) != bool(args.sr_checkpoint):
+        parser.error('--sr-config and --sr-checkpoint go together')
+    return args
+
+
+def main() -> None:
+    """Exports."""
+    args = parse_args()
+    opened = open_generator(
+        args.config, args.checkpoint, args.sr_config, args.sr_checkpoint, cfg_options=args.cfg_options
+    )
+    told = {name: getattr(args, name) for name in ('data', 'licence') if getattr(args, name)}
+    card = opened.card._replace(**told)
+    save_cascade(PairCascade(opened.generator, opened.super_resolution), args.out, card)
+    size = sum(path.stat().st_size for path in Path(args.out).rglob('*') if path.is_file())
+    print(f'{args.out} holds the generator of {", ".join(card.classes)}: {size / 2**20:.1f} MiB. See its README.md.')
+    if not args.licence:
+        print('The card states no licence of the training data; give it with --licence.')
+
+
+if __name__ == '__main__':
+    try:
+        main()
+    except (ValueError, OSError) as error:
+        sys.exit(f'error: {error}')
