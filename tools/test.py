@@ -38,12 +38,14 @@ def main() -> None:
         report.output_dir = args.out
     runner = Runner.from_cfg(config)
     state = CheckpointLoader.load_checkpoint(args.checkpoint, map_location='cpu')
-    missing = set(runner.model.state_dict()) - set(state.get('state_dict', state))
-    if missing:
+    state = state.get('state_dict', state)
+    needed = {name: weight.shape for name, weight in runner.model.state_dict().items()}
+    unfit = sorted(name for name, shape in needed.items() if name not in state or state[name].shape != shape)
+    if unfit:
         # mmengine would go on with random weights.
         raise SystemExit(
-            f'{args.checkpoint} does not fit the network of {args.config}: it lacks {len(missing)} of its weights, '
-            f'{sorted(missing)[0]} for one. Give the checkpoint that was trained with this config.'
+            f'{args.checkpoint} does not fit the network of {args.config}: {len(unfit)} of its weights are missing or '
+            f'of another shape, {unfit[0]} for one. Give the checkpoint that was trained with this config.'
         )
     runner.test()
     if runner.rank == 0:

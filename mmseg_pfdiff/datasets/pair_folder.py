@@ -65,7 +65,7 @@ class PairFolder:
         written again.
 
         Args:
-            root: Folder; missing, empty, or a pair folder of the same description.
+            root: Folder; missing, empty, or a pair folder of the same description or without pairs.
             description: JSON-like; has `classes` and `palette`. `versions` is recorded but not compared.
 
         Returns:
@@ -81,7 +81,11 @@ class PairFolder:
         if (root / DESCRIPTION_FILE).exists():
             folder = cls(root)
             differing = _differences(folder.description, wanted)
-            if differing:
+            if differing and not folder.rows():
+                # Nothing was written under the settings there, so nothing can be mixed up.
+                write_atomically(root / DESCRIPTION_FILE, json.dumps(wanted, indent=2).encode())
+                folder = cls(root)
+            elif differing:
                 raise FileExistsError(
                     f'{root} holds pairs made by other settings: {"; ".join(differing)}. '
                     'Repeat the command that made it to continue it, or give another folder.'
@@ -89,7 +93,9 @@ class PairFolder:
         else:
             strangers = [p.name for p in root.glob('*') if not p.name.endswith(TEMPORARY)]
             if strangers:
-                raise FileExistsError(f'{root} is not empty and no pair folder (it holds {strangers[0]!r}).')
+                raise FileExistsError(
+                    f'{root} is not empty and no pair folder (it holds {strangers[0]!r}). Give another folder.'
+                )
             root.mkdir(parents=True, exist_ok=True)
             write_atomically(root / DESCRIPTION_FILE, json.dumps(wanted, indent=2).encode())
             folder = cls(root)

@@ -70,6 +70,11 @@ class PairDiffusion(BaseModel):
             else None
         )
         self.sampler = build_sampler(sampler)
+        if self.sampler.steps > num_train_timesteps:
+            raise ValueError(
+                f'The sampler has {self.sampler.steps} steps (--steps, sampler.steps), the noise schedule only '
+                f'{num_train_timesteps}. Take at most as many.'
+            )
         self.lambda_l1 = lambda_l1
 
     @abstractmethod

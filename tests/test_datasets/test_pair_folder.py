@@ -65,6 +65,12 @@ def test_other_settings_are_refused_and_change_nothing(tmp_path):
     assert {p: p.read_bytes() for p in root.rglob('*') if p.is_file()} == before
 
 
+def test_a_folder_without_pairs_is_taken_over(tmp_path):
+    PairFolder.create(tmp_path / 'pairs', DESCRIPTION)
+    folder = PairFolder.create(tmp_path / 'pairs', {**DESCRIPTION, 'seed': 4})
+    assert folder.description['seed'] == 4 and PairFolder(tmp_path / 'pairs').description['seed'] == 4
+
+
 def test_a_folder_of_something_else_is_refused(tmp_path):
     (tmp_path / 'thesis.tex').write_text('precious')
     with pytest.raises(FileExistsError, match=r"no pair folder \(it holds 'thesis.tex'\)"):

@@ -121,6 +121,11 @@ def test_other_predictions_are_of_the_right_target(kind):
     assert loss.item() == pytest.approx((prediction - target).square().mean().item(), rel=1e-4)
 
 
+def test_more_steps_than_the_noise_schedule_has_are_refused():
+    with pytest.raises(ValueError, match=r'5000 steps .*--steps.* only 1000'):
+        make_generator(sampler=dict(type='ddim', steps=5000))
+
+
 def test_zero_terminal_snr_needs_another_prediction():
     with pytest.raises(ValueError, match="needs prediction_type 'v_prediction' or 'sample'"):
         make_generator(noise_schedule=dict(rescale_betas_zero_snr=True))
