@@ -8,18 +8,17 @@ import sys
 import time
 
 import torch
-from mmengine.config import Config, DictAction
+from mmengine.config import DictAction
 from mmengine.dist import barrier, get_dist_info, get_local_rank
-from mmengine.registry import init_default_scope
 
 import mmseg_pfdiff  # noqa: F401  (registers the components, and lets checkpoints load safely)
 from mmseg_pfdiff.datasets import PairFolder
 from mmseg_pfdiff.engine.launch import join_processes
 from mmseg_pfdiff.evaluation import fraction_table
-from mmseg_pfdiff.generators import SAMPLERS, PairCascade, PairSuperResolution, PFDiffSeg
-from mmseg_pfdiff.generators.descriptions import describe_fractions, describe_part, package_versions
+from mmseg_pfdiff.generators import SAMPLERS, PairCascade
+from mmseg_pfdiff.generators.descriptions import package_versions
 from mmseg_pfdiff.generators.generation import generate_pairs
-from mmseg_pfdiff.generators.loading import build_fraction_sampler, dataset_palette, load_generator
+from mmseg_pfdiff.generators.opening import choose_requests, open_generator
 
 
 def parse_args() -> argparse.Namespace:
@@ -70,34 +69,24 @@ def main() -> None:
     args = parse_args()
     join_processes(args.launcher, args.device)
     rank, _ = get_dist_info()
-    config = Config.fromfile(args.config)
-    config.merge_from_dict(args.cfg_options or {})
-    init_default_scope(config.get('default_scope', 'mmseg'))
-    generator, sampler = load_generator(config, args.checkpoint, PFDiffSeg, args.sampler, args.steps)
-    parts = dict(generator=describe_part(config, args.checkpoint, sampler), super_resolution=None)
-    super_resolution = None
-    if args.sr_config:
-        sr_config = Config.fromfile(args.sr_config)
-        super_resolution, sampler = load_generator(
-            sr_config, args.sr_checkpoint, PairSuperResolution, args.sampler, args.steps
-        )
-        parts['super_resolution'] = describe_part(sr_config, args.sr_checkpoint, sampler)
+    files = (args.config, args.checkpoint, args.sr_config, args.sr_checkpoint)
+    opened = open_generator(*files, args.sampler, args.steps, args.cfg_options)
+    fractions, asked = choose_requests(opened)
     device = f'cuda:{get_local_rank()}' if args.device == 'cuda' else args.device
     cascade = PairCascade(
-        generator, super_resolution, device, not args.plain, args.half, args.channels_last, args.compile
+        opened.generator, opened.super_resolution, device, not args.plain, args.half, args.channels_last, args.compile
     )
-    fractions = build_fraction_sampler(config)
     size = args.size or (cascade.tile_size, cascade.tile_size)
     description = dict(
-        classes=fractions.classes,
-        palette=dataset_palette(config),
+        classes=opened.card.classes,
+        palette=opened.card.palette,
         size=size,
         seed=args.seed,
         exact=cascade.exact,
         half=args.half,
         max_moved=args.max_moved,
-        fractions=describe_fractions(fractions, config),
-        **parts,
+        fractions=asked,
+        **opened.description,
         versions=package_versions(),
     )
     if rank == 0:

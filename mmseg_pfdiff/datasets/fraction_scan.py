@@ -1,11 +1,20 @@
 """The phase fractions of every tile of a data set."""
 
+from collections.abc import Mapping
+
 import torch
 from mmseg.registry import DATASETS
 from torch import Tensor
 from tqdm import tqdm
 
 from ..phases import phase_fractions
+
+
+def inner_dataset(config: Mapping) -> dict:
+    """The config of the data set inside wrappers such as `RepeatDataset`."""
+    while 'dataset' in config:
+        config = config['dataset']
+    return dict(config)
 
 
 def dataset_fractions(config: dict) -> tuple[tuple[str, ...], Tensor]:
@@ -20,9 +29,7 @@ def dataset_fractions(config: dict) -> tuple[tuple[str, ...], Tensor]:
     Raises:
         ValueError: The data set is empty.
     """
-    config = dict(config)
-    while 'dataset' in config:
-        config = dict(config['dataset'])
+    config = inner_dataset(config)
     dataset = DATASETS.build({**config, 'pipeline': [dict(type='LoadAnnotations')]})
     classes = tuple(dataset.metainfo['classes'])
     vectors = []

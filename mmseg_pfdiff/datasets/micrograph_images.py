@@ -2,6 +2,7 @@
 
 import io
 import struct
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -60,6 +61,11 @@ def decode_label(content: bytes, where: str) -> np.ndarray:
             f'has 0..{NUM_RELEASE_CLASSES - 1}.'
         )
     return label.astype(np.uint8)
+
+
+def read_png(path: str | Path) -> np.ndarray:
+    """A grey or index PNG, (H, W) uint8."""
+    return np.array(Image.open(path))
 
 
 def encode_grey(image: np.ndarray) -> bytes:

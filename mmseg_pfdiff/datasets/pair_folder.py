@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..files import TEMPORARY, temporary_files, write_atomically
-from .micrograph_images import encode_grey, encode_label_map
+from .micrograph_images import encode_grey, encode_label_map, read_png
 from .pair_rows import PairRow, RowTable, measure_names, sorted_once
 
 FORMAT_VERSION = 1
@@ -113,6 +113,10 @@ class PairFolder:
     def label_path(self, index: int) -> Path:
         """Path of label map `index`."""
         return self.root / 'labels' / f'{index:08d}.png'
+
+    def read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Image and label map `index`, (H, W) uint8 each."""
+        return read_png(self.image_path(index)), read_png(self.label_path(index))
 
     def has_files(self, index: int) -> bool:
         """Whether both files of pair `index` stand on disk."""

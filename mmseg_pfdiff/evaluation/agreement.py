@@ -10,13 +10,13 @@ from typing import NamedTuple
 import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
-from mmengine.runner import CheckpointLoader
 from mmseg.models import BaseSegmentor
-from mmseg.registry import MODELS
 from torch import Tensor
 from torch.nn import functional as F
 
-IGNORE_INDEX = 255
+from ..phases import IGNORE_INDEX
+from ..trained_models import build_model, load_weights
+
 LOSS_FACTOR = 1.25
 QUANTILE = 0.05
 
@@ -67,20 +67,10 @@ def load_segmentor(config: str | Config, checkpoint: str, num_classes: int, devi
     """
     config = Config.fromfile(config) if not isinstance(config, Config) else config
     init_default_scope(config.get('default_scope', 'mmseg'))
-    found = MODELS.get(config.get('model', {}).get('type', ''))
-    if found is None or not issubclass(found, BaseSegmentor):
-        raise ValueError(f'{config.filename} is the config of a {getattr(found, "__name__", found)}, no segmentor.')
-    model = MODELS.build(config.model)
+    model = build_model(config, BaseSegmentor, 'no segmentor')
     if model.out_channels != num_classes:
         raise ValueError(f'{config.filename} tells {model.out_channels} classes apart, the pairs have {num_classes}.')
-    state = CheckpointLoader.load_checkpoint(str(checkpoint), map_location='cpu')
-    try:
-        model.load_state_dict(state.get('state_dict', state))
-    except RuntimeError as error:
-        raise ValueError(
-            f'{checkpoint} does not fit the network of {config.filename}: {str(error)[:400]}... '
-            'Give the config the checkpoint was trained with.'
-        ) from error
+    load_weights(model, checkpoint, config)
     return model.to(device).eval()
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from PIL import Image
 
 from ..datasets import PairFolder
 from ..datasets.metaldam import MetalDAMDataset
-from .fraction_error import fraction_errors
+from ..datasets.micrograph_images import read_png
+from .fraction_error import fraction_rows
 from .pair_grid import colour_labels, pair_grid
 
 # Configs of the two segmentors, and so their work dirs.
@@ -99,11 +99,6 @@ def _image(picture: np.ndarray) -> str:
     return f'<img alt="" src="data:image/png;base64,{base64.b64encode(encoded).decode()}">'
 
 
-def _read(path: Path) -> np.ndarray:
-    """A grey or index PNG, (H, W) uint8."""
-    return np.array(Image.open(path))
-
-
 def _grid(columns: list[list[np.ndarray]], palette, captions: list[str] | None) -> np.ndarray:
     """Two rows of eight columns."""
     rows = []
@@ -116,13 +111,13 @@ def _grid(columns: list[list[np.ndarray]], palette, captions: list[str] | None) 
 def _real_tiles(data: Path, folder: PairFolder) -> np.ndarray:
     images = sorted((data / 'tiles/img_dir/train').glob('*.png'))
     chosen = [images[i] for i in np.linspace(0, len(images) - 1, 16).astype(int)]
-    columns = [[_read(path), _read(data / 'tiles/ann_dir/train' / path.name)] for path in chosen]
+    columns = [[read_png(path), read_png(data / 'tiles/ann_dir/train' / path.name)] for path in chosen]
     return _grid(columns, folder.palette, None)
 
 
 def _generated(folder: PairFolder) -> np.ndarray:
     rows = folder.rows()[:16]
-    columns = [[_read(folder.image_path(row.index)), _read(folder.label_path(row.index))] for row in rows]
+    columns = [folder.read(row.index) for row in rows]
     captions = [' '.join(f'{100 * value:.0f}' for value in row.target) for row in rows]
     return _grid(columns, folder.palette, captions)
 
@@ -130,16 +125,7 @@ def _generated(folder: PairFolder) -> np.ndarray:
 def _fraction_table(folder: PairFolder) -> str:
     rows = folder.rows()
     target, measured = (torch.tensor([getattr(row, name) for row in rows]) for name in ('target', 'measured'))
-    errors = fraction_errors(target, measured)
-    cells = [
-        [
-            name,
-            *(f'{100 * x[:, k].mean():.2f}' for x in (target, measured)),
-            f'{errors.mae[k]:.2f}',
-            f'{errors.r2[k]:.1f}',
-        ]
-        for k, name in enumerate(folder.classes)
-    ]
+    cells = fraction_rows(target, measured, folder.classes)
     return _table(['phase', 'asked, mean %', 'got, mean %', 'mean absolute error, points', 'R2 %'], cells)
 
 
@@ -162,9 +148,9 @@ def _segmentation_tables(reports: dict[str, Path]) -> str:
 def _predictions(data: Path, work_dirs: list[Path], folder: PairFolder) -> np.ndarray:
     rows = []
     for path in sorted((data / 'img_dir/test').glob('*.png')):
-        image = np.repeat(_read(path)[..., None], 3, 2)
-        labels = [_read(data / 'ann_dir/test' / path.name)]
-        labels += [_read(work_dir / 'predictions' / path.name) for work_dir in work_dirs]
+        image = np.repeat(read_png(path)[..., None], 3, 2)
+        labels = [read_png(data / 'ann_dir/test' / path.name)]
+        labels += [read_png(work_dir / 'predictions' / path.name) for work_dir in work_dirs]
         panels = [image, *(colour_labels(label, folder.palette) for label in labels)]
         rows.append(np.concatenate([np.pad(p, ((0, 4), (0, 4), (0, 0)), constant_values=255) for p in panels], 1))
     return np.concatenate(rows)

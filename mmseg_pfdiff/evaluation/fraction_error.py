@@ -59,14 +59,19 @@ def fraction_table(target: Tensor, measured: Tensor, classes: Sequence[str]) -> 
     Returns:
         Text: for each class the mean target and measured fraction, MAE in points, R2 in percent.
     """
-    errors = fraction_errors(target, measured)
     table = PrettyTable(['class', 'asked %', 'got %', 'MAE (points)', 'R2 %'])
-    for k, name in enumerate(classes):
-        r2 = '-' if errors.r2[k].isnan() else f'{errors.r2[k]:.1f}'
-        table.add_row(
-            [name, f'{target[:, k].mean() * 100:.2f}', f'{measured[:, k].mean() * 100:.2f}', f'{errors.mae[k]:.2f}', r2]
-        )
+    table.add_rows(fraction_rows(target, measured, classes))
     return table.get_string()
+
+
+def fraction_rows(target: Tensor, measured: Tensor, classes: Sequence[str]) -> list[list[str]]:
+    """The cells of :func:`fraction_table`, a row for each class."""
+    errors = fraction_errors(target, measured)
+    columns = (100 * target.mean(0), 100 * measured.mean(0), errors.mae)
+    return [
+        [name, *(f'{column[k]:.2f}' for column in columns), '-' if errors.r2[k].isnan() else f'{errors.r2[k]:.1f}']
+        for k, name in enumerate(classes)
+    ]
 
 
 @METRICS.register_module()

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from mmseg.models import BaseSegmentor
-from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
@@ -213,8 +212,8 @@ class PairChecker:
             yield part, *self._read(part)
 
     def _read(self, rows: list[PairRow]) -> tuple[Tensor, Tensor]:
-        paths = [[find(row.index) for row in rows] for find in (self.folder.image_path, self.folder.label_path)]
-        images, labels = (torch.as_tensor(np.stack([Image.open(path) for path in column])) for column in paths)
+        columns = zip(*(self.folder.read(row.index) for row in rows), strict=True)
+        images, labels = (torch.as_tensor(np.stack(column)) for column in columns)
         return images, labels
 
 

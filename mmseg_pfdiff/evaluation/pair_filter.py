@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from PIL import Image
 
 from ..datasets import PairFolder, PairRow
 from ..phases import IGNORE_INDEX, phase_fractions
@@ -100,7 +99,7 @@ def ignore_pixels(folder: PairFolder, rows: Sequence[PairRow], marks: Sequence[n
     ]  # fmt: skip
     folder.replace_rows(rows)
     for n, (row, packed) in enumerate(zip(rows, marks, strict=True)):
-        image, label = (np.array(Image.open(path(row.index))) for path in (folder.image_path, folder.label_path))
+        image, label = folder.read(row.index)
         marked = np.unpackbits(packed, count=label.size).reshape(label.shape).astype(bool)
         filtered = np.where(marked, np.uint8(IGNORE_INDEX), label)
         if (filtered == IGNORE_INDEX).all():

@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..datasets.micrograph_images import read_png
 from ..datasets.tiling import tile_positions
 from ..generators.preprocessor import reduce_labels
 
@@ -40,7 +40,7 @@ def tile_size_of(root: str | Path) -> int:
         ValueError: They are no squares.
     """
     path = _images(Path(root) / TILES, 'train')[0]
-    height, width = _read(path).shape
+    height, width = read_png(path).shape
     if height != width:
         raise ValueError(f'{path} is {height}x{width}; training tiles must be squares.')
     return height
@@ -64,7 +64,7 @@ def training_tiles(root: str | Path, side: int, num_classes: int) -> RealTiles:
     tile_size = tile_size_of(root)
     names, images, labels = [], [], []
     for path in _images(Path(root) / TILES, 'train'):
-        image, label = _read(path), _read(_label_path(path))
+        image, label = read_png(path), read_png(_label_path(path))
         if image.shape != (tile_size, tile_size) or label.shape != image.shape:
             raise ValueError(
                 f'{path} is {image.shape}, its label map {label.shape}; expected were {tile_size} squared.'
@@ -95,7 +95,7 @@ def held_out_tiles(root: str | Path, part: str, side: int, num_classes: int, til
     size = tile_size or tile_size_of(root)
     names, images, labels = [], [], []
     for path in _images(Path(root), part):
-        image, label = _read(path), _read(_label_path(path))
+        image, label = read_png(path), read_png(_label_path(path))
         for y, x in tile_positions(*label.shape, size, 'cover'):
             window = np.s_[y : y + size, x : x + size]
             if (label[window] != 255).any():
@@ -132,7 +132,7 @@ def disguised_tiles(root: str | Path, side: int, num_classes: int, number: int =
         micrograph, _, place = paths[n].stem.rpartition('_y')
         shift = rng.integers(-(size // 16), size // 16 + 1, 2)
         path = Path(root) / 'img_dir' / 'train' / f'{micrograph}.png'
-        image, label = _read(path), _read(_label_path(path))
+        image, label = read_png(path), read_png(_label_path(path))
         y, x = (int(number) + int(step) for number, step in zip(place.split('_x'), shift, strict=True))
         if y < 0 or x < 0 or y + size > label.shape[0] or x + size > label.shape[1]:
             continue
@@ -174,8 +174,3 @@ def _images(root: Path, part: str) -> list[Path]:
 def _label_path(path: Path) -> Path:
     """`.../img_dir/train/a.png` -> `.../ann_dir/train/a.png`."""
     return path.parents[2] / 'ann_dir' / path.parent.name / path.name
-
-
-def _read(path: Path) -> np.ndarray:
-    """A grey or index PNG, (H, W) uint8."""
-    return np.array(Image.open(path))

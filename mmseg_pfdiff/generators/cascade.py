@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from ..phases import check_fractions
 from .pf_diffseg import PFDiffSeg
 from .preprocessor import DecodedPairs
 from .super_resolution import PairSuperResolution
@@ -90,8 +91,7 @@ class PairCascade:
                 f'fractions must be ({len(indices)}, {num_classes}): one row for each index, one column for each '
                 f'class; got {tuple(fractions.shape)}.'
             )
-        if (fractions < 0).any() or ((fractions.sum(1) - 1).abs() > 1e-4).any():
-            raise ValueError(f'Each row of fractions must be >= 0 and sum to 1, got {fractions.tolist()}.')
+        check_fractions(fractions)
         size = size or (self.tile_size, self.tile_size)
         pairs = self._draw(fractions.float().to(self.device), seed, indices, size, window_batch)
         model = self.super_resolution or self.generator

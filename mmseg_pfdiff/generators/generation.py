@@ -9,6 +9,7 @@ from tqdm import tqdm
 from ..datasets import PairFolder, PairRow
 from ..datasets.pair_writer import PairWriter
 from ..phases import FractionRequest, phase_fractions
+from .batches import batches
 from .cascade import PairCascade
 from .preprocessor import DecodedPairs
 
@@ -107,8 +108,3 @@ def describe_rows(
         reason = '' if kept else f'{100 * share:.1f} % of the pixels moved to meet the fractions'
         target = tuple(asked[n].fractions.tolist())
         yield PairRow(index, seed, asked[n].group, target, tuple(measured[n]), kept, reason, measures)
-
-
-def batches(indices: list[int], size: int) -> Iterator[list[int]]:
-    """Splits a list into lists of `size`; the last may be shorter."""
-    return (indices[start : start + size] for start in range(0, len(indices), size))

@@ -1,11 +1,11 @@
 """Building trained generators from a config and a checkpoint."""
 
 from mmengine.config import Config
-from mmengine.runner.checkpoint import CheckpointLoader
-from mmseg.registry import DATASETS, MODELS, TASK_UTILS
+from mmseg.registry import DATASETS, TASK_UTILS
 
 from ..datasets.fraction_scan import dataset_fractions
 from ..phases import FractionSampler
+from ..trained_models import build_model, load_weights
 from .pair_diffusion import PairDiffusion
 from .samplers import resolve_sampler
 
@@ -33,21 +33,9 @@ def load_generator(
         FileNotFoundError: No such checkpoint.
         ValueError: The config is of something else, the checkpoint is of another network, or an unknown sampler.
     """
-    found = MODELS.get(config.get('model', {}).get('type', ''))
-    if found is None or not issubclass(found, kind):
-        raise ValueError(
-            f'{config.filename} is the config of a {getattr(found, "__name__", found)}, not of a {kind.__name__}.'
-        )
-    settings = resolve_sampler(config.model.get('sampler', 'ddim'), sampler, steps)
-    model = MODELS.build({**config.model, 'sampler': settings})
-    state = CheckpointLoader.load_checkpoint(str(checkpoint), map_location='cpu')
-    try:
-        model.load_state_dict(state.get('state_dict', state))
-    except RuntimeError as error:
-        raise ValueError(
-            f'{checkpoint} does not fit the network of {config.filename}: {str(error)[:400]}... '
-            'Give the config the checkpoint was trained with, and the same --cfg-options.'
-        ) from error
+    settings = resolve_sampler(config.get('model', {}).get('sampler', 'ddim'), sampler, steps)
+    model = build_model(config, kind, f'not of a {kind.__name__}', sampler=settings)
+    load_weights(model, checkpoint, config)
     return model, settings
 
 

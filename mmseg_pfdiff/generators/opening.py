@@ -8,6 +8,7 @@ from typing import NamedTuple
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
+from ..datasets.fraction_scan import inner_dataset
 from ..phases import FractionPlanner, FractionRequest, FractionSampler, RequestedFractions, parse_shares
 from .descriptions import describe_fractions, describe_part
 from .loading import build_fraction_sampler, dataset_palette, load_generator
@@ -159,16 +160,13 @@ def card_of_config(config: Config, requests: FractionSampler) -> GeneratorCard:
     if settings.get('type', 'FractionSampler') not in KNOWN_SOURCES:
         settings = {}
     settings = {key: value for key, value in settings.items() if key in FRACTION_SETTINGS}
-    dataset = config.train_dataloader.dataset
-    while 'dataset' in dataset:  # of a wrapper such as RepeatDataset
-        dataset = dataset['dataset']
     return GeneratorCard(
         classes=requests.classes,
         palette=dataset_palette(config),
         vectors=requests.vectors,
         # Plain lists and dicts, as they come back from a file.
         fraction_settings=json.loads(json.dumps(settings)),
-        data=f'{len(requests.vectors)} tiles of a {dataset["type"]}.',
+        data=f'{len(requests.vectors)} tiles of a {inner_dataset(config.train_dataloader.dataset)["type"]}.',
     )
 
 

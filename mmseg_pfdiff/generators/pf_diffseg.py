@@ -69,5 +69,5 @@ class PFDiffSeg(PairDiffusion):
         return condition.repeat(len(corners), 1)
 
     def asked_fractions(self, condition: Tensor) -> Tensor:
-        """C itself."""
+        """The condition is the fractions."""
         return condition

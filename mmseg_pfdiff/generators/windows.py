@@ -1,11 +1,12 @@
 """Fields larger than the training tile: overlapping windows denoised together."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
+
+from .batches import batches
 
 Corner = tuple[int, int]
 
@@ -60,16 +61,12 @@ def predict_in_windows(
     weights = window_weights(window).to(x)
     total, count = torch.zeros_like(x), x.new_zeros(x.shape[-2:])
     corners = window_corners(*x.shape[-2:], window)
-    for chunk in _chunks(corners, max(1, window_batch // len(x))):
+    for chunk in batches(corners, max(1, window_batch // len(x))):
         predictions = predict(torch.cat([x[..., a : a + window, b : b + window] for a, b in chunk]), chunk)
         for (a, b), prediction in zip(chunk, predictions.split(len(x)), strict=True):
             total[..., a : a + window, b : b + window] += weights * prediction
             count[a : a + window, b : b + window] += weights
     return total / count
-
-
-def _chunks(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
-    return (items[start : start + size] for start in range(0, len(items), size))
 
 
 def seam_score(image: Tensor, rows: Sequence[int], columns: Sequence[int]) -> float:

@@ -4,7 +4,7 @@ from .codec import PhaseCodec
 from .fraction_planner import FractionPlanner
 from .fraction_sampler import PAPER_GROUPS, FractionRequest, FractionSampler
 from .fraction_support import support_distance, support_limit
-from .fractions import IGNORE_INDEX, perturb_fractions, phase_fractions
+from .fractions import IGNORE_INDEX, check_fractions, perturb_fractions, phase_fractions
 from .requested_fractions import RequestedFractions, parse_shares
 from .seeding import sample_generator
 from .specks import remove_specks
@@ -17,6 +17,7 @@ __all__ = [
     'FractionSampler',
     'PhaseCodec',
     'RequestedFractions',
+    'check_fractions',
     'parse_shares',
     'perturb_fractions',
     'phase_fractions',

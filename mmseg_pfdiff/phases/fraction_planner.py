@@ -8,7 +8,7 @@ from mmseg.registry import TASK_UTILS
 from torch import Tensor
 
 from .fraction_sampler import FractionRequest
-from .fractions import perturb_fractions
+from .fractions import perturb_fractions, real_vectors
 from .seeding import sample_generator
 
 # A mean within this of the target counts as reached: a hundredth of a point.
@@ -58,13 +58,8 @@ class FractionPlanner:
         sigma: float = 0.02,
         epsilon: float = 0.01,
     ) -> None:
-        self.vectors = torch.as_tensor(vectors, dtype=torch.float64)
         self.classes = tuple(classes)
-        if self.vectors.ndim != 2 or self.vectors.shape[1] != len(self.classes) or not len(self.vectors):
-            raise ValueError(
-                f'vectors must be (R, {len(self.classes)}) for the classes {self.classes}, '
-                f'got {tuple(self.vectors.shape)}.'
-            )
+        self.vectors = real_vectors(vectors, self.classes)
         self.target_mean = {name: float(share) for name, share in target_mean.items()}
         self.sigma = sigma
         self.epsilon = epsilon

@@ -8,7 +8,7 @@ import torch
 from mmseg.registry import TASK_UTILS
 from torch import Tensor
 
-from .fractions import perturb_fractions
+from .fractions import perturb_fractions, real_vectors
 from .seeding import sample_generator
 
 # The paper's mixture: 70 % from all real vectors, 20 % from those rich in MA, 10 % from those rich in defect.
@@ -52,13 +52,8 @@ class FractionSampler:
         sigma: float = 0.02,
         epsilon: float = 0.01,
     ) -> None:
-        self.vectors = torch.as_tensor(vectors, dtype=torch.float64)
         self.classes = tuple(classes)
-        if self.vectors.ndim != 2 or self.vectors.shape[1] != len(self.classes) or not len(self.vectors):
-            raise ValueError(
-                f'vectors must be (R, {len(self.classes)}) for the classes {self.classes}, '
-                f'got {tuple(self.vectors.shape)}.'
-            )
+        self.vectors = real_vectors(vectors, self.classes)
         self.sigma = sigma
         self.epsilon = epsilon
         for group in groups:

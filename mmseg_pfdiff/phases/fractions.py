@@ -1,5 +1,7 @@
 """Phase fractions: measuring them, and jittering them as the paper does (Eq. 7)."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -37,6 +39,40 @@ def phase_fractions(labels: Tensor, num_classes: int, ignore_index: int = IGNORE
         empty = (totals[:, 0] == 0).nonzero().flatten().tolist()
         raise ValueError(f'Label maps {empty} of the batch hold ignored pixels only: they have no phase fractions.')
     return (counts / totals).reshape(*labels.shape[:-2], num_classes)
+
+
+def check_fractions(fractions: Tensor) -> None:
+    """Refuses what are no phase fractions.
+
+    Args:
+        fractions: (..., K) float.
+
+    Raises:
+        ValueError: Negative values, or vectors that do not sum to 1 within 1e-4.
+    """
+    if (fractions < 0).any() or ((fractions.double().sum(-1) - 1).abs() > 1e-4).any():
+        raise ValueError(f'Each row of fractions must be >= 0 and sum to 1, got {fractions.tolist()}.')
+
+
+def real_vectors(vectors: Tensor, classes: Sequence[str]) -> Tensor:
+    """The fraction vectors of real tiles, checked against the classes.
+
+    Args:
+        vectors: (R, K), R >= 1.
+        classes: K names.
+
+    Returns:
+        (R, K) float64.
+
+    Raises:
+        ValueError: Another shape.
+    """
+    vectors = torch.as_tensor(vectors, dtype=torch.float64)
+    if vectors.ndim != 2 or vectors.shape[1] != len(classes) or not len(vectors):
+        raise ValueError(
+            f'vectors must be (R, {len(classes)}) for the classes {tuple(classes)}, got {tuple(vectors.shape)}.'
+        )
+    return vectors
 
 
 def perturb_fractions(

@@ -5,6 +5,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from .fractions import check_fractions
+
 # Newton's method on the smoothed dual at falling temperatures (in units of the spread of the scores) comes near, exact
 # steps on one bias after the other come nearer, until shortest paths are quick for the few pixels in a wrong class.
 TEMPERATURES = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
@@ -27,8 +29,7 @@ def largest_remainder(fractions: Tensor, total: int) -> Tensor:
     Raises:
         ValueError: Negative fractions, or rows that do not sum to 1.
     """
-    if (fractions < 0).any() or ((fractions.double().sum(1) - 1).abs() > 1e-4).any():
-        raise ValueError(f'Each row of fractions must be >= 0 and sum to 1, got {fractions.tolist()}.')
+    check_fractions(fractions)
     shares = fractions.double() / fractions.double().sum(1, keepdim=True) * total
     # What is a whole number up to rounding counts as one.
     counts = (shares + 1e-6).floor()

@@ -1,0 +1,49 @@
+"""A model of a config with the weights of a checkpoint."""
+
+from mmengine.config import Config
+from mmengine.runner.checkpoint import CheckpointLoader
+from mmseg.registry import MODELS
+from torch import nn
+
+
+def build_model(config: Config, kind: type[nn.Module], name: str, **settings) -> nn.Module:
+    """The model of a config, with random weights.
+
+    Args:
+        config: Has `model`.
+        kind: What the model must be.
+        name: What that is called in the message.
+        **settings: Arguments of the model in place of the config's.
+
+    Returns:
+        The model.
+
+    Raises:
+        ValueError: The config is of something else.
+    """
+    found = MODELS.get(config.get('model', {}).get('type', ''))
+    if found is None or not issubclass(found, kind):
+        raise ValueError(f'{config.filename} is the config of a {getattr(found, "__name__", found)}, {name}.')
+    return MODELS.build({**config.model, **settings})
+
+
+def load_weights(model: nn.Module, checkpoint: str, config: Config) -> None:
+    """Gives a model its weights; averaged ones, where training kept them, as MMEngine stores them in `state_dict`.
+
+    Args:
+        model: Built from the config.
+        checkpoint: File written by `tools/train.py`.
+        config: For the message.
+
+    Raises:
+        FileNotFoundError: No such checkpoint.
+        ValueError: It is of another network.
+    """
+    state = CheckpointLoader.load_checkpoint(str(checkpoint), map_location='cpu')
+    try:
+        model.load_state_dict(state.get('state_dict', state))
+    except RuntimeError as error:
+        raise ValueError(
+            f'{checkpoint} does not fit the network of {config.filename}: {str(error)[:400]}... '
+            'Give the config the checkpoint was trained with, and the same --cfg-options.'
+        ) from error
