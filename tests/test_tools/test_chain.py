@@ -2,11 +2,9 @@
 
 import json
 import os
-import runpy
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,19 +16,10 @@ from PIL import Image
 from mmseg_pfdiff.datasets import PairFolder
 from mmseg_pfdiff.datasets.metaldam_conversion import convert_release
 
-ROOT = Path(__file__).resolve().parents[2]
+from ..running import ROOT, run_tool
+
 CONFIGS = ROOT / 'configs/pfdiff'
 TINY = ['model.unet.block_out_channels=(8,16)', 'model.unet.norm_num_groups=4', 'model.sampler.steps=2']
-
-
-def run_tool(name, *arguments):
-    """Runs a tool in this process, as `python tools/name arguments`."""
-    before = sys.argv
-    sys.argv = [name, *map(str, arguments)]
-    try:
-        runpy.run_path(str(ROOT / 'tools' / name), run_name='__main__')
-    finally:
-        sys.argv = before
 
 
 @pytest.fixture(scope='module')

@@ -1,29 +1,22 @@
 import json
-import runpy
-import sys
-from pathlib import Path
 
 import pytest
 import torch
 from mmengine.config import Config
 from mmseg.registry import MODELS
 
+from mmseg_pfdiff.datasets import PairFolder
 from mmseg_pfdiff.datasets.metaldam_conversion import convert_release
 from mmseg_pfdiff.generators import PairCascade, load_cascade
 from mmseg_pfdiff.generators.opening import choose_requests, number_of_pairs, open_generator
 
-ROOT = Path(__file__).resolve().parents[2]
+from ..running import ROOT, run_tool
+
 CONFIGS = ROOT / 'configs/pfdiff'
 
 
 def export(*arguments):
-    """Runs the tool in this process."""
-    before = sys.argv
-    sys.argv = ['export_generator.py', *map(str, arguments)]
-    try:
-        runpy.run_path(str(ROOT / 'tools/export_generator.py'), run_name='__main__')
-    finally:
-        sys.argv = before
+    run_tool('export_generator.py', *arguments)
 
 
 @pytest.fixture(scope='module')
@@ -154,3 +147,18 @@ def test_arguments_that_do_not_go_together(trained, exported):
         open_generator(str(trained[0]), str(trained[1]), sr_config=str(trained[2]))
     with pytest.raises(FileNotFoundError, match=r'model_index\.json is missing'):
         open_generator(exported / 'generator')
+
+
+def test_pairs_from_the_folder_as_its_card_says(exported, tmp_path):
+    run_tool('generate_pairs.py', exported, '--out', tmp_path / 'pairs', '--num', 3, '--max-moved', 1)
+    folder = PairFolder(tmp_path / 'pairs')
+    rows = folder.rows()
+    assert len(rows) == 3
+    cascade = PairCascade.from_pretrained(exported)
+    fractions = torch.tensor([row.target for row in rows], dtype=torch.float64)
+    images, labels, *_ = cascade(fractions, seed=0, indices=[0, 1, 2])
+    for n in range(3):
+        image, label = folder.read(n)
+        assert (images[n].numpy() == image).all() and (labels[n].numpy() == label).all()
+    with pytest.raises(SystemExit, match='give its checkpoint as well'):
+        run_tool('generate_pairs.py', CONFIGS / 'pf-diffseg_tiny-64x64.py', '--out', tmp_path / 'x', '--num', 1)
