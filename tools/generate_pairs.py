@@ -14,11 +14,12 @@ from mmengine.dist import barrier, get_dist_info, get_local_rank
 import mmseg_pfdiff  # noqa: F401  (registers the components, and lets checkpoints load safely)
 from mmseg_pfdiff.datasets import PairFolder
 from mmseg_pfdiff.engine.launch import join_processes
-from mmseg_pfdiff.evaluation import fraction_table
+from mmseg_pfdiff.evaluation.folder_summary import folder_summary
 from mmseg_pfdiff.generators import SAMPLERS, PairCascade
 from mmseg_pfdiff.generators.descriptions import package_versions
 from mmseg_pfdiff.generators.generation import generate_pairs
-from mmseg_pfdiff.generators.opening import choose_requests, open_generator
+from mmseg_pfdiff.generators.opening import choose_requests, number_of_pairs, open_generator
+from mmseg_pfdiff.phases import FractionSupport
 
 
 def parse_args() -> argparse.Namespace:
@@ -27,7 +28,11 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('config', metavar='CONFIG|FOLDER', help='config of the generator, or an exported generator')
     parser.add_argument('checkpoint', nargs='?', help='weights of the generator, with a config')
     parser.add_argument('--out', required=True, help='pair folder to write')
-    parser.add_argument('--num', type=int, required=True, help='pairs the folder shall hold')
+    parser.add_argument('--num', type=int, help='pairs the folder shall hold; default: the rows of --fractions')
+    parser.add_argument(
+        '--fractions', metavar='FILE.csv|SHARES', help='a row for each pair, or one for all: matrix=0.3,austenite=0.7'
+    )
+    parser.add_argument('--target-mean', metavar='SHARES', help='class shares of the whole set, as defect=0.04')
     parser.add_argument('--sr-config', help='config of the super-resolution model; without it pairs stay small')
     parser.add_argument('--sr-checkpoint', help='weights of the super-resolution model')
     parser.add_argument('--seed', type=int, default=0, help='pair i is a function of the seed and i (default: 0)')
@@ -39,6 +44,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--max-moved', type=float, default=0.03, help='share of pixels the exact fractions may move in a kept pair'
     )
+    parser.add_argument(
+        '--speck-area', type=int, default=0, help='components of fewer pixels take the class around them (default: off)'
+    )
     parser.add_argument('--plain', action='store_true', help='take the nearest class, not exactly the fractions asked')
     parser.add_argument('--half', action='store_true', help='half precision (GPU only)')
     parser.add_argument('--channels-last', action='store_true', help='memory layout that GPUs prefer')
@@ -46,11 +54,14 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='key=value settings over CONFIG')
+    parser.add_argument('--sr-cfg-options', nargs='+', action=DictAction, help='the same over the --sr-config')
     args = parser.parse_args()
     if bool(args.sr_config) != bool(args.sr_checkpoint):
         parser.error('--sr-config and --sr-checkpoint go together')
-    if args.num < 1 or args.batch_size < 1 or args.seed < 0:
-        parser.error('--num and --batch-size must be at least 1, --seed at least 0')
+    if args.batch_size < 1 or min(args.seed, args.speck_area) < 0:
+        parser.error('--batch-size must be at least 1, --seed and --speck-area at least 0')
+    if args.device.startswith('cuda') and not torch.cuda.is_available():
+        parser.error(f'--device {args.device}: torch sees no GPU here; use --device cpu')
     if not 0 <= args.max_moved <= 1:
         parser.error(f'--max-moved is a share from 0 to 1 (0.03 is 3 %), got {args.max_moved:g}')
     return args
@@ -70,19 +81,21 @@ def main() -> None:
     join_processes(args.launcher, args.device)
     rank, _ = get_dist_info()
     files = (args.config, args.checkpoint, args.sr_config, args.sr_checkpoint)
-    opened = open_generator(*files, args.sampler, args.steps, args.cfg_options)
-    fractions, asked = choose_requests(opened)
+    opened = open_generator(*files, args.sampler, args.steps, args.cfg_options, args.sr_cfg_options)
+    requests, asked = choose_requests(opened, args.fractions, args.target_mean)
+    num, support = number_of_pairs(requests, args.num), FractionSupport(opened.card.vectors)
     device = f'cuda:{get_local_rank()}' if args.device == 'cuda' else args.device
-    cascade = PairCascade(
-        opened.generator, opened.super_resolution, device, not args.plain, args.half, args.channels_last, args.compile
-    )
+    options = dict(half=args.half, channels_last=args.channels_last, compile=args.compile)
+    cascade = PairCascade(*opened[:2], device, not args.plain, args.speck_area, **options)
     size = args.size or (cascade.tile_size, cascade.tile_size)
+    cascade.check_size(size)
     description = dict(
         classes=opened.card.classes,
         palette=opened.card.palette,
         size=size,
         seed=args.seed,
         exact=cascade.exact,
+        speck_area=args.speck_area,
         half=args.half,
         max_moved=args.max_moved,
         fractions=asked,
@@ -95,26 +108,13 @@ def main() -> None:
     folder = PairFolder(args.out)
     start = time.perf_counter()
     written = generate_pairs(
-        cascade, fractions, folder, args.num, args.seed, args.batch_size, args.max_moved, args.size
+        cascade, requests, folder, num, args.seed, args.batch_size, args.max_moved, args.size, support
     )
+    seconds = time.perf_counter() - start
     if rank == 0:
-        report(folder, written, time.perf_counter() - start)
-
-
-def report(folder: PairFolder, written: int, seconds: float) -> None:
-    """Tells what the folder holds and how well the fractions were met."""
-    rows = folder.rows()
-    target, measured = (torch.tensor([getattr(row, name) for row in rows]) for name in ('target', 'measured'))
-    print(fraction_table(target, measured, folder.classes))
-    plain = torch.tensor([[row.measures[f'plain_{name}'] for name in folder.classes] for row in rows])
-    print('What the networks drew, before pixels were moved to meet the fractions:')
-    print(fraction_table(target, plain, folder.classes))
-    moved = torch.tensor([row.measures['moved'] for row in rows])
-    print(f'Pixels moved: {100 * moved.mean():.2f} % on the mean, {100 * moved.max():.2f} % at most.')
-    if written:
-        print(f'{written} pairs written in {seconds:.1f} s, {seconds / written:.2f} s a pair.')
-    kept, (height, width) = sum(row.kept for row in rows), folder.description['size']
-    print(f'{folder.root} holds {len(rows)} pairs of {height}x{width}, {kept} of them kept for training.')
+        print(folder_summary(folder, support.limit))
+        if written:
+            print(f'{written} pairs written now, in {seconds:.1f} s, {seconds / written:.2f} s a pair.')
 
 
 if __name__ == '__main__':

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ..phases import check_fractions
+from .model_card import GeneratorCard
 from .pf_diffseg import PFDiffSeg
 from .preprocessor import DecodedPairs
 from .super_resolution import PairSuperResolution
@@ -21,6 +22,8 @@ class PairCascade:
         device: Where to run; the models are moved there and set to evaluation.
         exact: Give each label map exactly the fractions asked for (rounded to whole pixels), in place of the nearest
             class for each pixel.
+        speck_area: Components of the mask with fewer pixels take the class around them, before the fractions are
+            met; 0 leaves all.
         half: Half precision in the networks; needs a GPU.
         channels_last: Memory layout of the networks that GPUs prefer.
         compile: `torch.compile` the networks: a minute at the start, faster afterwards.
@@ -35,6 +38,7 @@ class PairCascade:
         super_resolution: PairSuperResolution | None = None,
         device: str = 'cpu',
         exact: bool = True,
+        speck_area: int = 0,
         half: bool = False,
         channels_last: bool = False,
         compile: bool = False,
@@ -47,6 +51,7 @@ class PairCascade:
         self.super_resolution = super_resolution.to(device).eval() if super_resolution is not None else None
         self.device = torch.device(device)
         self.exact = exact
+        self.speck_area = speck_area
         for model in filter(None, (self.generator, self.super_resolution)):
             model.unet.half_precision = half
             if channels_last:
@@ -61,13 +66,39 @@ class PairCascade:
 
         return load_cascade(folder, device, **options)
 
+    def save_pretrained(self, folder: str, card: GeneratorCard) -> None:
+        """Writes the folder that :meth:`from_pretrained` reads; see :func:`save_cascade`."""
+        from .pretrained import save_cascade
+
+        save_cascade(self, folder, card)
+
     @property
     def tile_size(self) -> int:
         """Height and width of pairs no larger than those the models were trained on."""
         return (self.super_resolution or self.generator).data_preprocessor.size
 
-    @torch.no_grad()
     def __call__(
+        self, fractions: Tensor | Sequence[Sequence[float]], seed: int = 0, indices: Sequence[int] | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Draws one pair for each fraction vector: `images, labels = cascade(fractions, seed=0)`.
+
+        Args:
+            fractions: As of :meth:`draw`, or anything that becomes such a tensor.
+            seed: As of :meth:`draw`.
+            indices: As of :meth:`draw`; default: 0..N-1.
+
+        Returns:
+            Images and label maps, (N, H, W) uint8 each.
+
+        Raises:
+            ValueError: As of :meth:`draw`.
+        """
+        fractions = torch.as_tensor(fractions)
+        pairs = self.draw(fractions, seed, range(len(fractions)) if indices is None else indices)
+        return pairs.images, pairs.labels
+
+    @torch.no_grad()
+    def draw(
         self,
         fractions: Tensor,
         seed: int,
@@ -90,7 +121,7 @@ class PairCascade:
             Images, labels, margins and plain labels, on the CPU.
 
         Raises:
-            ValueError: Fractions of the wrong shape, negative, or not summing to 1.
+            ValueError: Fractions of the wrong shape, negative, or not summing to 1; or a size below that of a tile.
         """
         num_classes = self.generator.data_preprocessor.codec.num_classes
         if fractions.shape != (len(indices), num_classes):
@@ -100,11 +131,21 @@ class PairCascade:
             )
         check_fractions(fractions)
         size = size or (self.tile_size, self.tile_size)
+        self.check_size(size)
         pairs = self._draw(fractions.float().to(self.device), seed, indices, size, window_batch)
         model = self.super_resolution or self.generator
         pairs = pairs[..., : size[0], : size[1]]
-        decoded = model.data_preprocessor.decode(pairs, fractions.to(self.device) if self.exact else None)
+        asked = fractions.to(self.device) if self.exact else None
+        decoded = model.data_preprocessor.decode(pairs, asked, self.speck_area)
         return DecodedPairs(*(part.cpu() for part in decoded))
+
+    def check_size(self, size: tuple[int, int]) -> None:
+        """Refuses pairs smaller than the models draw, with a ValueError: cut ones would miss their fractions."""
+        if min(size) < self.tile_size:
+            raise ValueError(
+                f'Pairs must be at least {self.tile_size}x{self.tile_size}, what the models draw; got a size of '
+                f'{size[0]}x{size[1]}.'
+            )
 
     def _draw(self, c: Tensor, seed: int, indices: Sequence[int], size: tuple[int, int], window_batch: int) -> Tensor:
         """Pair tensors at least as large as `size`."""

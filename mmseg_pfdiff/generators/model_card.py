@@ -36,7 +36,7 @@ tags: [micrographs, semantic-segmentation, phase-fractions]
 
     cascade = PairCascade.from_pretrained('<this folder>')
     fractions = torch.tensor([[{example}]])  # {order}
-    images, labels, *_ = cascade(fractions, seed=0, indices=[0])  # (1, {size}, {size}) uint8 each
+    images, labels = cascade(fractions, seed=0)  # (1, {size}, {size}) uint8 each
 
 or, thousands of them into a folder:
 

@@ -48,6 +48,7 @@ def open_generator(
     sampler: str | None = None,
     steps: int | None = None,
     cfg_options: Mapping | None = None,
+    sr_cfg_options: Mapping | None = None,
 ) -> OpenedGenerator:
     """Opens what the command line of a tool names.
 
@@ -59,6 +60,7 @@ def open_generator(
         sampler: Short name of a sampler in place of those of the models.
         steps: Number of steps in place of the samplers'.
         cfg_options: Settings over the generator's config; with a config alone.
+        sr_cfg_options: The same over the config of the super-resolution model.
 
     Returns:
         Models, card and description.
@@ -68,7 +70,13 @@ def open_generator(
         ValueError: Arguments that do not go together, or files that do not.
     """
     if Path(source).is_dir():
-        others = dict(checkpoint=checkpoint, sr_config=sr_config, sr_checkpoint=sr_checkpoint, cfg_options=cfg_options)
+        others = dict(
+            checkpoint=checkpoint,
+            sr_config=sr_config,
+            sr_checkpoint=sr_checkpoint,
+            cfg_options=cfg_options,
+            sr_cfg_options=sr_cfg_options,
+        )
         given = [name for name, value in others.items() if value]
         if given:
             raise ValueError(f'{source} is an exported generator, complete in itself: leave out {", ".join(given)}.')
@@ -85,6 +93,7 @@ def open_generator(
     super_resolution = None
     if sr_config:
         high = Config.fromfile(sr_config)
+        high.merge_from_dict(dict(sr_cfg_options or {}))
         super_resolution, chosen = load_generator(high, sr_checkpoint, PairSuperResolution, sampler, steps)
         description['super_resolution'] = describe_part(high, sr_checkpoint, chosen)
     requests = build_fraction_sampler(config)

@@ -19,7 +19,7 @@ class DecodedPairs(NamedTuple):
         images: (N, H, W) uint8.
         labels: (N, H, W) uint8, class indices 0..K-1.
         margins: (N, H, W) float32 >= 0, by how much the best class of each pixel wins.
-        plain: (N, H, W) uint8, label maps without a quota; equal to `labels` where none was asked for.
+        plain: (N, H, W) uint8, the nearest class of each pixel, before clean-up and quota.
     """
 
     images: Tensor
@@ -141,15 +141,16 @@ class PairDataPreprocessor(BaseDataPreprocessor):
         """
         return torch.cat([images[:, None].float() / 127.5 - 1, self.codec.encode(labels)], dim=1)
 
-    def decode(self, pairs: Tensor, fractions: Tensor | None = None) -> DecodedPairs:
+    def decode(self, pairs: Tensor, fractions: Tensor | None = None, speck_area: int = 0) -> DecodedPairs:
         """A pair tensor to images and label maps.
 
         Args:
             pairs: (N, 1+M, H, W) float in [-1, 1].
             fractions: (N, K) phase fractions that the label maps shall have exactly, or None.
+            speck_area: Of :meth:`PhaseCodec.decode`.
 
         Returns:
             Images, labels, margins, plain labels.
         """
         images = ((pairs[:, 0].float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
-        return DecodedPairs(images, *self.codec.decode(pairs[:, 1:], fractions))
+        return DecodedPairs(images, *self.codec.decode(pairs[:, 1:], fractions, speck_area))

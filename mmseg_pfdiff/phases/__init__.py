@@ -3,7 +3,7 @@
 from .codec import PhaseCodec
 from .fraction_planner import FractionPlanner
 from .fraction_sampler import PAPER_GROUPS, FractionRequest, FractionSampler
-from .fraction_support import support_distance, support_limit
+from .fraction_support import FractionSupport, support_distance, support_limit
 from .fractions import IGNORE_INDEX, check_fractions, perturb_fractions, phase_fractions
 from .requested_fractions import RequestedFractions, parse_shares
 from .seeding import sample_generator
@@ -15,6 +15,7 @@ __all__ = [
     'FractionPlanner',
     'FractionRequest',
     'FractionSampler',
+    'FractionSupport',
     'PhaseCodec',
     'RequestedFractions',
     'check_fractions',

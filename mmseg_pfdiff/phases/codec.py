@@ -9,6 +9,7 @@ from torch import Tensor
 
 from .fractions import IGNORE_INDEX
 from .quota import assign_with_quota, largest_remainder
+from .specks import remove_specks
 
 
 def simplex_codes(num_classes: int) -> Tensor:
@@ -57,6 +58,22 @@ def palette_codes(palette: Sequence[Sequence[int]]) -> Tensor:
     return colours / 127.5 - 1
 
 
+def swap_classes(scores: Tensor, before: Tensor, after: Tensor) -> Tensor:
+    """Scores under which pixels prefer another class as strongly as they preferred their own.
+
+    Args:
+        scores: (N, K, H, W) float.
+        before: (N, H, W) integer, classes.
+        after: (N, H, W) integer, classes; where it differs from `before`, the scores of the two are exchanged.
+
+    Returns:
+        Shaped like `scores`.
+    """
+    before, after = before[:, None].long(), after[:, None].long()
+    own, other = scores.gather(1, before), scores.gather(1, after)
+    return scores.scatter(1, before, other).scatter(1, after, own)
+
+
 # Channels count in steps of this part of 1 where a quota decides between pixels.
 QUOTA_LEVELS = 256
 
@@ -67,7 +84,7 @@ class DecodedLabels(NamedTuple):
     Attributes:
         labels: (N, H, W) uint8 in 0..K-1.
         margins: (N, H, W) float32 >= 0, the best minus the second best score of each pixel.
-        plain: (N, H, W) uint8, the nearest codes; differs from `labels` where a quota moved pixels.
+        plain: (N, H, W) uint8, the nearest codes; differs from `labels` where the clean-up or a quota moved pixels.
     """
 
     labels: Tensor
@@ -172,7 +189,7 @@ class PhaseCodec:
         positive = coordinates.clamp(min=1e-4)
         return positive / positive.sum(1, keepdim=True)
 
-    def decode(self, channels: Tensor, fractions: Tensor | None = None) -> DecodedLabels:
+    def decode(self, channels: Tensor, fractions: Tensor | None = None, speck_area: int = 0) -> DecodedLabels:
         """Mask channels to the classes of the nearest codes, or to the best label map of exact phase fractions.
 
         Args:
@@ -180,6 +197,8 @@ class PhaseCodec:
             fractions: (N, K) float, each row >= 0 and sums to 1. With them, class k gets its fraction of the H * W
                 pixels, rounded by largest remainder, and the map has the highest total score, of channels rounded to
                 1/256, among all such maps.
+            speck_area: Components of the nearest codes with fewer pixels take the class around them, see
+                :func:`remove_specks`, before the quota is met; 0 leaves all.
 
         Returns:
             Label maps, margins and plain label maps.
@@ -190,7 +209,7 @@ class PhaseCodec:
         scores = self.scores(channels)
         best = scores.topk(2, dim=1)
         plain = best.indices[:, 0].to(torch.uint8)
-        labels = plain
+        labels = remove_specks(plain, speck_area).labels if speck_area > 1 else plain
         if fractions is not None:
             n, k, height, width = scores.shape
             if fractions.shape != (n, k):
@@ -198,5 +217,6 @@ class PhaseCodec:
             counts = largest_remainder(fractions.to(scores.device), height * width)
             # Rounded: which of two pixels that look alike is moved must not hang on the rounding of the kernels.
             rounded = self.scores((channels.float() * QUOTA_LEVELS).round() / QUOTA_LEVELS)
+            rounded = swap_classes(rounded, plain, labels)
             labels = assign_with_quota(rounded.flatten(2), counts).reshape(n, height, width).to(torch.uint8)
         return DecodedLabels(labels, best.values[:, 0] - best.values[:, 1], plain)

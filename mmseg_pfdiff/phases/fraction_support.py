@@ -1,5 +1,6 @@
 """Where the real fraction vectors end: how far a request lies from them."""
 
+import math
 from collections.abc import Iterator
 
 import torch
@@ -7,6 +8,29 @@ from torch import Tensor
 
 # Rows compared at once: (1024, R, K) differences of a large data set stay within some hundred megabytes.
 CHUNK = 1024
+
+
+class FractionSupport:
+    """The real fraction vectors of a generator, and how far from them a request may lie.
+
+    Args:
+        vectors: (R, K) float, fractions of the real tiles.
+        limit: Largest distance within the support; default: :func:`support_limit`, infinite for a single vector,
+            which tells nothing of the spread.
+
+    Attributes:
+        limit: See above, in [0, 1].
+    """
+
+    def __init__(self, vectors: Tensor, limit: float | None = None) -> None:
+        self.vectors = vectors
+        if limit is None:
+            limit = support_limit(vectors) if len(vectors) > 1 else math.inf
+        self.limit = limit
+
+    def __call__(self, fractions: Tensor) -> Tensor:
+        """:func:`support_distance` to these vectors."""
+        return support_distance(fractions, self.vectors)
 
 
 def support_distance(fractions: Tensor, vectors: Tensor) -> Tensor:

@@ -11,14 +11,16 @@ import torch
 from PIL import Image
 
 from mmseg_pfdiff.datasets import PairFolder
+from mmseg_pfdiff.evaluation.folder_summary import folder_summary
 from mmseg_pfdiff.generators import PairCascade
 from mmseg_pfdiff.generators.generation import batches, generate_pairs
-from mmseg_pfdiff.phases import FractionSampler
+from mmseg_pfdiff.generators.pair_records import PairRecorder
+from mmseg_pfdiff.phases import FractionSampler, FractionSupport, RequestedFractions
 
 from .conftest import make_generator
 
 CLASSES = ('matrix', 'austenite', 'martensite_austenite', 'defect')
-DESCRIPTION = dict(classes=CLASSES, palette=[[0, 114, 178], [240, 228, 66], [213, 94, 0], [0, 0, 0]])
+DESCRIPTION = dict(classes=CLASSES, size=(16, 16), palette=[[0, 114, 178], [240, 228, 66], [213, 94, 0], [0, 0, 0]])
 
 
 def make_requests():
@@ -142,9 +144,24 @@ def test_pairs_whose_pixels_moved_too_far_are_marked(tmp_path):
         assert row.kept or row.reason.endswith('% of the pixels moved to meet the fractions')
 
 
+def test_requests_far_from_the_real_vectors_are_flagged(tmp_path):
+    vectors = make_requests().vectors
+    requests = RequestedFractions(torch.stack([vectors[0], torch.tensor([0.0, 0, 0, 1]).double()]), CLASSES)
+    folder = PairFolder.create(tmp_path / 'a', DESCRIPTION)
+    generate_pairs(PairCascade(make_generator()), requests, folder, 2, 0, 2, 1, support=FractionSupport(vectors))
+    near, far = folder.rows()
+    assert near.measures['support_distance'] == 0 and near.measures['out_of_support'] == 0
+    nearest = 0.5 * (vectors - torch.tensor([0.0, 0, 0, 1])).abs().sum(1).min().item()
+    assert far.measures['support_distance'] == pytest.approx(nearest, rel=1e-5) and far.measures['out_of_support'] == 1
+    summary = folder_summary(PairFolder.create(tmp_path / 'a', DESCRIPTION), 0.05)
+    assert '1 pairs asked for fractions farther than 5.00 points' in summary
+
+
 def test_bad_numbers(tmp_path):
     with pytest.raises(ValueError, match='num=0'):
         generate(tmp_path / 'a', 0)
+    with pytest.raises(ValueError, match='max_moved must be a share'):
+        PairRecorder(PairCascade(make_generator()), CLASSES, 0, max_moved=3)
 
 
 def test_batches():

@@ -136,7 +136,7 @@ def test_the_readme_says_what_a_user_must_know(tmp_path):
     # Its example is to be pasted.
     [fractions] = re.findall(r'torch\.tensor\((.*?)\)', text)
     example = torch.tensor(json.loads(fractions))
-    images, labels, *_ = load_cascade(tmp_path / 'a')(example, seed=0, indices=[0])
+    images, labels = load_cascade(tmp_path / 'a')(example, seed=0)
     assert images.shape == labels.shape == (1, 16, 16)
     assert (example - card.vectors.mean(0)).abs().max() < 0.01
 

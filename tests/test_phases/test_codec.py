@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from mmseg_pfdiff.phases import PhaseCodec
+from mmseg_pfdiff.phases.codec import swap_classes
 
 PALETTE = [[0, 114, 178], [240, 228, 66], [213, 94, 0], [0, 0, 0]]
 
@@ -113,3 +114,24 @@ def test_posterior_inverts_the_mean_code():
     assert outside[0, 0, 0, 0] > 0.999 and (outside > 0).all()
     with pytest.raises(ValueError, match='simplex'):
         PhaseCodec(4, 'palette', PALETTE).posterior(channels)
+
+
+def test_specks_go_before_the_quota_is_met():
+    codec = PhaseCodec(4)
+    labels = torch.zeros(1, 32, 32, dtype=torch.long)
+    labels[:, :, 16:] = 1
+    labels[:, 5, 5] = 3  # a speck in class 0
+    channels = 0.9 * codec.encode(labels)
+    clean = codec.decode(channels, speck_area=4)
+    assert clean.labels[0, 5, 5] == 0 and clean.plain[0, 5, 5] == 3
+    # The speck was as decided as its surroundings: with the quota of the cleaned map it stays gone.
+    kept = codec.decode(channels, torch.tensor([[0.5, 0.5, 0, 0]]), speck_area=4)
+    assert torch.equal(kept.labels, clean.labels)
+    assert codec.decode(channels, torch.tensor([[511 / 1024, 0.5, 0, 1 / 1024]])).labels[0, 5, 5] == 3
+
+
+def test_swapped_scores_prefer_the_new_class_as_strongly():
+    scores = torch.tensor([3.0, 1.0, 2.0]).reshape(1, 3, 1, 1)
+    before, after = torch.zeros(1, 1, 1, dtype=torch.uint8), torch.ones(1, 1, 1, dtype=torch.uint8)
+    assert swap_classes(scores, before, after).flatten().tolist() == [1, 3, 2]
+    assert torch.equal(swap_classes(scores, before, before), scores)

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from mmseg_pfdiff.phases import support_distance, support_limit
+from mmseg_pfdiff.phases import FractionSupport, support_distance, support_limit
 from mmseg_pfdiff.phases.fraction_support import CHUNK
 
 
@@ -39,3 +39,10 @@ def test_errors_name_what_is_wrong():
         support_limit(torch.eye(4)[:1])
     with pytest.raises(ValueError, match='quantile in'):
         support_limit(torch.eye(4), 99)
+
+
+def test_the_support_of_one_vector_has_no_limit():
+    assert FractionSupport(torch.eye(4)[:1]).limit == torch.inf
+    support = FractionSupport(torch.eye(4))
+    assert support.limit == support_limit(torch.eye(4)) == 1
+    assert support(torch.tensor([[0.9, 0.1, 0, 0]])).tolist() == pytest.approx([0.1])

@@ -117,6 +117,38 @@ def test_the_same_command_continues_and_another_is_refused(data, generators, pai
             generate(data, generators, out, 48, *arguments)
 
 
+def test_a_table_of_fractions_is_met_row_by_row(data, generators, tmp_path, capsys):
+    table = tmp_path / 'asked.csv'
+    table.write_text('matrix,austenite,martensite_austenite,defect\n0.4,0.3,0.2,0.1\n0,0,1,0\n')
+    command = ['generate_pairs.py', generators / 'g/pf-diffseg_tiny-64x64.py', generators / 'g/epoch_1.pth']
+    command += ['--max-moved', 1, '--out', tmp_path / 'a', '--speck-area', 4, '--fractions', table]
+    run_tool(*command)
+    assert '2 pairs of 32x32' in capsys.readouterr().out
+    folder = PairFolder(tmp_path / 'a')
+    assert [np.bincount(folder.read(n)[1].ravel(), minlength=4).tolist() for n in (0, 1)] == [
+        [410, 307, 205, 102],
+        [0, 0, 1024, 0],
+    ]
+    assert folder.rows()[1].measures['support_distance'] > 0.1
+    for arguments, message in (
+        (['--target-mean', 'defect=0.02'], 'exclude each other'),
+        (['--num', 3], 'at most 2, the rows'),
+        (['--size', '16x64'], 'at least 32x32'),
+        (['--speck-area', 5], 'speck_area'),
+    ):
+        with pytest.raises(SystemExit, match=message):
+            run_tool(*command, *arguments)
+
+
+def test_a_mean_over_all_pairs_is_planned(generators, tmp_path):
+    run_tool(
+        'generate_pairs.py', generators / 'g/pf-diffseg_tiny-64x64.py', generators / 'g/epoch_1.pth',
+        '--max-moved', 1, '--out', tmp_path / 'a', '--target-mean', 'defect=0.03', '--num', 256, '--steps', 1,
+    )  # fmt: skip
+    rows = PairFolder(tmp_path / 'a').rows()
+    assert np.mean([row.measured[3] for row in rows]) == pytest.approx(0.03, abs=0.003)
+
+
 def test_two_processes_write_the_folder_of_one(generators, pairs, tmp_path):
     out = tmp_path / 'two'
     command = [sys.executable, '-m', 'torch.distributed.run', '--nproc_per_node=2', '--standalone', '--']
