@@ -129,7 +129,7 @@ def test_a_table_of_fractions_is_met_row_by_row(data, generators, tmp_path, caps
         [410, 307, 205, 102],
         [0, 0, 1024, 0],
     ]
-    assert folder.rows()[1].measures['support_distance'] > 0.1
+    assert all(0 < row.measures['support_distance'] < 1 for row in folder.rows())
     for arguments, message in (
         (['--target-mean', 'defect=0.02'], 'exclude each other'),
         (['--num', 3], 'at most 2, the rows'),
