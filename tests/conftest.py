@@ -3,9 +3,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.registry import init_default_scope
+from mmseg.registry import MODELS
 
 from mmseg_pfdiff.datasets.demo_micrographs import write_demo_release
+from mmseg_pfdiff.datasets.metaldam_conversion import convert_release
+
+from .running import ROOT
 
 # Two threads on networks this small mostly wait for each other.
 torch.set_num_threads(1)
@@ -28,3 +33,33 @@ def demo_release(tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp('demo') / 'release'
     write_demo_release(root, num_micrographs=9, size=(128, 192), seed=0)
     return root
+
+
+@pytest.fixture(scope='session')
+def demo_data(demo_release, tmp_path_factory) -> Path:
+    """The procedural release converted, with tiles of 64x64. Read only."""
+    root = tmp_path_factory.mktemp('converted') / 'data'
+    convert_release(demo_release, root, split=str(demo_release / 'split'), tile_size=64)
+    return root
+
+
+@pytest.fixture(scope='session')
+def random_generators(demo_data, tmp_path_factory) -> list[Path]:
+    """Config and checkpoint of a generator and of a super-resolution model, of random weights, for `demo_data`."""
+    root = tmp_path_factory.mktemp('random')
+    paths = []
+    for name, size in (('pf-diffseg_tiny-64x64', 32), ('pair-sr_tiny-64to128', 64)):
+        config = Config.fromfile(ROOT / f'configs/pfdiff/{name}.py')
+        config.merge_from_dict(
+            {
+                'model.unet': dict(block_out_channels=(8, 16), layers_per_block=1, norm_num_groups=4, patch_size=2),
+                'model.data_preprocessor.size': size,
+                'model.sampler.steps': 3,
+                'train_dataloader.dataset.data_root': str(demo_data),
+            }
+        )
+        config.dump(root / f'{name}.py')
+        torch.manual_seed(0)
+        torch.save(dict(state_dict=MODELS.build(config.model).state_dict()), root / f'{name}.pth')
+        paths += [root / f'{name}.py', root / f'{name}.pth']
+    return paths

@@ -3,10 +3,8 @@ import json
 import pytest
 import torch
 from mmengine.config import Config
-from mmseg.registry import MODELS
 
 from mmseg_pfdiff.datasets import PairFolder
-from mmseg_pfdiff.datasets.metaldam_conversion import convert_release
 from mmseg_pfdiff.generators import PairCascade, load_cascade
 from mmseg_pfdiff.generators.opening import choose_requests, number_of_pairs, open_generator
 
@@ -20,32 +18,9 @@ def export(*arguments):
 
 
 @pytest.fixture(scope='module')
-def trained(demo_release, tmp_path_factory):
-    """Config and checkpoint of both models, of random weights, and what they need beyond the config."""
-    root = tmp_path_factory.mktemp('trained')
-    convert_release(demo_release, root / 'data', split=str(demo_release / 'split'), tile_size=64)
-    paths = []
-    for name, size in (('pf-diffseg_tiny-64x64', 32), ('pair-sr_tiny-64to128', 64)):
-        config = Config.fromfile(CONFIGS / f'{name}.py')
-        config.merge_from_dict(
-            {
-                'model.unet': dict(block_out_channels=(8, 16), layers_per_block=1, norm_num_groups=4, patch_size=2),
-                'model.data_preprocessor.size': size,
-                'model.sampler.steps': 3,
-                'train_dataloader.dataset.data_root': str(root / 'data'),
-            }
-        )
-        config.dump(root / f'{name}.py')
-        torch.manual_seed(0)
-        torch.save(dict(state_dict=MODELS.build(config.model).state_dict()), root / f'{name}.pth')
-        paths += [root / f'{name}.py', root / f'{name}.pth']
-    return paths
-
-
-@pytest.fixture(scope='module')
-def exported(trained, tmp_path_factory):
+def exported(random_generators, tmp_path_factory):
     out = tmp_path_factory.mktemp('exported') / 'steel'
-    config, checkpoint, sr_config, sr_checkpoint = trained
+    config, checkpoint, sr_config, sr_checkpoint = random_generators
     export(
         config, checkpoint, out, '--sr-config', sr_config, '--sr-checkpoint', sr_checkpoint,
         '--licence', 'Drawn for tests, CC0.', '--data', 'Drawn micrographs.',
@@ -53,8 +28,8 @@ def exported(trained, tmp_path_factory):
     return out
 
 
-def test_the_folder_draws_what_config_and_checkpoint_draw(trained, exported):
-    opened = open_generator(*map(str, trained))
+def test_the_folder_draws_what_config_and_checkpoint_draw(random_generators, exported):
+    opened = open_generator(*map(str, random_generators))
     fractions = torch.tensor([[0.4, 0.3, 0.2, 0.1]])
     one = PairCascade(opened.generator, opened.super_resolution).draw(fractions, 0, [5])
     other = load_cascade(exported).draw(fractions, 0, [5])
@@ -63,8 +38,8 @@ def test_the_folder_draws_what_config_and_checkpoint_draw(trained, exported):
     assert one.images.shape == (1, 64, 64)
 
 
-def test_the_folder_asks_for_the_same_fractions_without_the_data(trained, exported):
-    card, again = open_generator(*map(str, trained)).card, open_generator(exported).card
+def test_the_folder_asks_for_the_same_fractions_without_the_data(random_generators, exported):
+    card, again = open_generator(*map(str, random_generators)).card, open_generator(exported).card
     assert torch.equal(card.vectors, again.vectors) and len(card.vectors) > 10
     assert again.licence == 'Drawn for tests, CC0.' and again.data == 'Drawn micrographs.'
     assert card.data == f'{len(card.vectors)} tiles of a MetalDAMDataset.'
@@ -74,7 +49,7 @@ def test_the_folder_asks_for_the_same_fractions_without_the_data(trained, export
         assert torch.equal(*(sampler(3, index).fractions for sampler in samplers))
 
 
-def test_parts_are_identified(trained, exported, tmp_path):
+def test_parts_are_identified(random_generators, exported, tmp_path):
     opened = open_generator(exported)
     part = opened.description['generator']
     assert part['type'] == 'PFDiffSeg' and len(part['weights_sha256']) == len(part['config_sha256']) == 64
@@ -83,29 +58,32 @@ def test_parts_are_identified(trained, exported, tmp_path):
     assert other.description['generator'] == dict(part, sampler=other.description['generator']['sampler'])
     assert other.description['super_resolution']['sampler']['type'] == 'UniPCMultistepScheduler'
     assert other.generator.sampler.steps == other.super_resolution.sampler.steps == 5
-    small = open_generator(*map(str, trained[:2]), cfg_options={'model.sampler.steps': 2})
+    small = open_generator(*map(str, random_generators[:2]), cfg_options={'model.sampler.steps': 2})
     assert small.description['super_resolution'] is None and small.generator.sampler.steps == 2
     assert set(small.description['generator']) == set(part)
 
 
-def test_the_tool_tells_what_it_wrote_and_what_is_wrong(trained, exported, tmp_path, capsys):
-    export(*trained[:2], tmp_path / 'small')
+def test_the_tool_tells_what_it_wrote_and_what_is_wrong(random_generators, exported, tmp_path, capsys):
+    export(*random_generators[:2], tmp_path / 'small')
     told = capsys.readouterr().out
     assert 'matrix, austenite, martensite_austenite, defect' in told and 'states no licence' in told
     assert 'Not stated.' in (tmp_path / 'small/README.md').read_text()
     for arguments, message in (
-        ((*trained[:2], exported), 'is not an empty folder'),
-        ((trained[0], trained[3], tmp_path / 'x'), 'is the config|does not fit the network'),
-        ((trained[2], trained[3], tmp_path / 'x'), 'config of a PairSuperResolution, not of a PFDiffSeg'),
-        ((trained[0], tmp_path / 'no.pth', tmp_path / 'x'), 'can not be found'),
+        ((*random_generators[:2], exported), 'is not an empty folder'),
+        ((random_generators[0], random_generators[3], tmp_path / 'x'), 'is the config|does not fit the network'),
+        (
+            (random_generators[2], random_generators[3], tmp_path / 'x'),
+            'config of a PairSuperResolution, not of a PFDiffSeg',
+        ),
+        ((random_generators[0], tmp_path / 'no.pth', tmp_path / 'x'), 'can not be found'),
     ):
         with pytest.raises(SystemExit, match=message):
             export(*arguments)
     assert not (tmp_path / 'x').exists()
 
 
-def test_fractions_are_asked_for_in_three_ways(trained, exported, tmp_path):
-    for opened in (open_generator(*map(str, trained)), open_generator(exported)):
+def test_fractions_are_asked_for_in_three_ways(random_generators, exported, tmp_path):
+    for opened in (open_generator(*map(str, random_generators)), open_generator(exported)):
         own, described = choose_requests(opened)
         assert own is opened.requests and own(0, 4).group in own.names
         assert described['settings']['sigma'] == described['sigma'] == 0.02
@@ -127,24 +105,27 @@ def test_fractions_are_asked_for_in_three_ways(trained, exported, tmp_path):
                 number_of_pairs(source, num)
 
 
-def test_a_planner_in_the_config_is_exported(trained, tmp_path):
-    config = Config.fromfile(trained[0])
+def test_a_planner_in_the_config_is_exported(random_generators, tmp_path):
+    config = Config.fromfile(random_generators[0])
     config.fraction_sampler = dict(type='FractionPlanner', target_mean=dict(defect=0.02))
     config.dump(tmp_path / 'planned.py')
-    export(tmp_path / 'planned.py', trained[1], tmp_path / 'out')
-    sources = [open_generator(str(tmp_path / 'planned.py'), str(trained[1])), open_generator(tmp_path / 'out')]
+    export(tmp_path / 'planned.py', random_generators[1], tmp_path / 'out')
+    sources = [
+        open_generator(str(tmp_path / 'planned.py'), str(random_generators[1])),
+        open_generator(tmp_path / 'out'),
+    ]
     assert all(type(opened.requests).__name__ == 'FractionPlanner' for opened in sources)
     assert torch.equal(*(opened.requests(1, 6).fractions for opened in sources))
     assert len({json.dumps(choose_requests(opened)[1], sort_keys=True) for opened in sources}) == 1
 
 
-def test_arguments_that_do_not_go_together(trained, exported):
+def test_arguments_that_do_not_go_together(random_generators, exported):
     with pytest.raises(ValueError, match='complete in itself: leave out checkpoint, cfg_options'):
         open_generator(exported, 'a.pth', cfg_options={'model.sampler.steps': 2})
     with pytest.raises(ValueError, match='with a config, give its checkpoint'):
-        open_generator(str(trained[0]))
+        open_generator(str(random_generators[0]))
     with pytest.raises(ValueError, match='go together'):
-        open_generator(str(trained[0]), str(trained[1]), sr_config=str(trained[2]))
+        open_generator(str(random_generators[0]), str(random_generators[1]), sr_config=str(random_generators[2]))
     with pytest.raises(FileNotFoundError, match=r'model_index\.json is missing'):
         open_generator(exported / 'generator')
 

@@ -1,0 +1,93 @@
+"""A table of results that grows row by row on disk: CSV for programs, Markdown for people."""
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ..files import write_atomically
+
+
+class ResultTable:
+    """Rows of numbers, each under the settings that made it; a run that was cut off finds what is there.
+
+    Files: `<name>.json`, what all rows have in common; `<name>.csv` and `<name>.md`, the rows.
+
+    Args:
+        folder: Where the files lie; made if missing.
+        name: Of the files.
+        common: JSON-like; what all rows have in common.
+        settings: Names of the columns that tell rows apart.
+
+    Raises:
+        ValueError: The files on disk were made with something else in common.
+    """
+
+    def __init__(self, folder: str | Path, name: str, common: Mapping, settings: Sequence[str]) -> None:
+        self.path, self.settings = Path(folder) / name, tuple(settings)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        common = json.loads(json.dumps({**common, 'settings': self.settings}))
+        written = self.path.with_name(f'{name}.json')
+        if written.exists():
+            before = json.loads(written.read_text())
+            differing = [key for key in sorted(common.keys() | before.keys()) if common.get(key) != before.get(key)]
+            if differing:
+                raise ValueError(
+                    f'{written} is of a table made with other {", ".join(differing)}. Give another folder, or remove '
+                    'this one.'
+                )
+        write_atomically(written, (json.dumps(common, indent=1) + '\n').encode())
+        self.rows = self._read()
+
+    def _read(self) -> list[dict[str, str]]:
+        path = self.path.with_name(f'{self.path.name}.csv')
+        return list(csv.DictReader(io.StringIO(path.read_text()))) if path.exists() else []
+
+    def has(self, **settings) -> bool:
+        """Whether there is a row of these settings."""
+        wanted = {name: str(value) for name, value in settings.items()}
+        return any(all(row[name] == value for name, value in wanted.items()) for row in self.rows)
+
+    def add(self, row: Mapping[str, object], notes: Sequence[str] = ()) -> None:
+        """Adds a row and writes both files.
+
+        Args:
+            row: Settings and numbers by the name of their column.
+            notes: Lines below the Markdown table.
+        """
+        texts = {name: f'{value:.6g}' if isinstance(value, float) else str(value) for name, value in row.items()}
+        self.rows.append(texts)
+        columns = list(dict.fromkeys(name for one in self.rows for name in one))
+        text = io.StringIO()
+        writer = csv.DictWriter(text, columns, restval='', lineterminator='\n')
+        writer.writeheader()
+        writer.writerows(self.rows)
+        write_atomically(self.path.with_name(f'{self.path.name}.csv'), text.getvalue().encode())
+        content = '\n\n'.join([markdown_table(self.rows, columns), *notes]) + '\n'
+        write_atomically(self.path.with_name(f'{self.path.name}.md'), content.encode())
+
+
+def markdown_table(rows: Sequence[Mapping[str, str]], columns: Sequence[str]) -> str:
+    """Rows as a Markdown table, numbers with a sensible count of digits.
+
+    Args:
+        rows: Texts by the name of their column; a missing one is left empty.
+        columns: The columns to show, in order.
+
+    Returns:
+        The table.
+    """
+    lines = [columns, ['---'] * len(columns), *([_shown(row.get(name, '')) for name in columns] for row in rows)]
+    return '\n'.join(f'| {" | ".join(cells)} |' for cells in lines)
+
+
+def _shown(text: str) -> str:
+    """Three digits are enough to read; whole numbers and words stay."""
+    if '.' not in text and 'e' not in text:
+        return text
+    try:
+        value = float(text)
+    except ValueError:
+        return text
+    return f'{value:.2f}' if abs(value) < 100 else f'{value:.0f}'
