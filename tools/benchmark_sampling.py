@@ -4,7 +4,7 @@ r"""Measures samplers on a trained generator: time, evaluations, fraction error,
         --samplers ddim dpmsolver++ unipc --steps 10 20 50
 
 The fraction error is that of what the networks drew, before pixels are moved to meet the fractions. Every row draws the
-same pairs: same fractions, same noise. Run the same command again to go on; further samplers, steps and values of --vary
+same pairs: same fractions, same noise. Run the same command again to go on; more samplers, steps and values of --vary
 join the table.
 """
 
@@ -97,12 +97,10 @@ def measure(args: argparse.Namespace, opened: OpenedGenerator, real: RealReferen
 def main() -> None:
     """Measures."""
     args = parse_args()
-    names, values = zip(*(text.split('=', 1) for text in args.vary), strict=True) if args.vary else ((), ())
-    grid = [
-        dict(zip(names, chosen, strict=True)) for chosen in itertools.product(*(text.split(',') for text in values))
-    ]
+    vary = {name: values.split(',') for name, values in (text.split('=', 1) for text in args.vary)}
+    grid = [dict(zip(vary, chosen, strict=True)) for chosen in itertools.product(*vary.values())]
     first = opened_with(args, args.samplers[0], args.steps[0], grid[0])
-    table = ResultTable(args.out, 'sampling', common_settings(args, first), ['sampler', 'steps', *names])
+    table = ResultTable(args.out, 'sampling', common_settings(args, first), ['sampler', 'steps', *vary])
     real, notes = None, []
     if args.real_root:
         side = (first.super_resolution or first.generator).data_preprocessor.size
