@@ -83,11 +83,11 @@ def markdown_table(rows: Sequence[Mapping[str, str]], columns: Sequence[str]) ->
 
 
 def _shown(text: str) -> str:
-    """Three digits are enough to read; whole numbers and words stay."""
+    """A few digits are enough to read; whole numbers and words stay."""
     if '.' not in text and 'e' not in text:
         return text
     try:
         value = float(text)
     except ValueError:
         return text
-    return f'{value:.2f}' if abs(value) < 100 else f'{value:.0f}'
+    return f'{value:.2f}' if abs(value) < 100 else f'{value:.1f}'

@@ -14,7 +14,7 @@ def test_rows_are_found_again(tmp_path):
     rows = list(csv.DictReader((tmp_path / 'a/speed.csv').open()))
     assert [row['error'] for row in rows] == ['1.23457', '123.4'] and [row['KID'] for row in rows] == ['', '2']
     text = (tmp_path / 'a/speed.md').read_text()
-    assert '| ddim | 10 | 1.23 |  |' in text and '| ddim | 20 | 123 | 2 |' in text and text.endswith('Measured.\n')
+    assert '| ddim | 10 | 1.23 |  |' in text and '| ddim | 20 | 123.4 | 2 |' in text and text.endswith('Measured.\n')
 
 
 def test_a_table_made_otherwise_is_refused(tmp_path):

@@ -1,0 +1,54 @@
+"""Parameters and operations of a generator's network, counted."""
+
+from typing import NamedTuple
+
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmseg.registry import MODELS
+from torch.utils.flop_counter import FlopCounterMode
+
+from .pair_diffusion import PairDiffusion
+from .super_resolution import PairSuperResolution
+
+
+class Operations(NamedTuple):
+    """What a network weighs and costs.
+
+    Attributes:
+        parameters: Number of weights.
+        flops: Floating-point operations of one forward pass for one pair; a multiplication and an addition are two.
+    """
+
+    parameters: int
+    flops: int
+
+
+def count_operations(config: Config) -> Operations:
+    """Counts without weights or data: the network is built and run on torch's meta device.
+
+    Args:
+        config: Config whose `model` is a :class:`PairDiffusion`.
+
+    Returns:
+        The counts, those of matrix products, convolutions and attention; the rest is small.
+
+    Raises:
+        ValueError: The config is of something else.
+    """
+    init_default_scope(config.get('default_scope', 'mmseg'))
+    with torch.device('meta'):
+        model = MODELS.build(config.model).eval()
+        if not isinstance(model, PairDiffusion):
+            raise ValueError(f'A {type(model).__name__} is no generator; its operations are not counted here.')
+        size, channels = model.data_preprocessor.size, model.data_preprocessor.num_channels
+        if isinstance(model, PairSuperResolution):
+            channels *= 2
+            fractions = None
+        else:
+            fractions = torch.empty(1, model.data_preprocessor.codec.num_classes)
+        x = torch.empty(1, channels, size, size)
+        level = torch.empty(1) if getattr(model, 'max_noise', 0) else None
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            model.unet(x, torch.empty(1), fractions, level)
+    return Operations(sum(p.numel() for p in model.unet.parameters()), counter.get_total_flops())
