@@ -1,11 +1,13 @@
 """Tests a segmentor on whole micrographs: `python tools/test.py CONFIG CHECKPOINT`."""
 
 import argparse
+import sys
 from pathlib import Path
 
 from mmengine.runner import Runner
 from mmengine.runner.checkpoint import CheckpointLoader
 
+from mmseg_pfdiff.engine.run_checks import check_run
 from mmseg_pfdiff.engine.run_config import add_run_arguments, read_run_config
 
 
@@ -28,6 +30,7 @@ def main() -> None:
             f'{args.config} has no test part; tools/test.py tests segmentors. Generators are judged by the validation '
             'of tools/train.py and by tools/generate_pairs.py.'
         )
+    check_run(config, ['test'])
     config.load_from = args.checkpoint
     evaluators = config.test_evaluator if isinstance(config.test_evaluator, list) else [config.test_evaluator]
     reports = [evaluator for evaluator in evaluators if evaluator.type == 'MicrographIoUMetric']
@@ -55,4 +58,7 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    try:
+        main()
+    except (ValueError, OSError) as error:
+        sys.exit(f'error: {error}')

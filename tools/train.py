@@ -1,10 +1,12 @@
 """Trains a generator or a segmentor: `python tools/train.py configs/pfdiff/unet_r50_ratio8.py`."""
 
 import argparse
+import sys
 from pathlib import Path
 
 from mmengine.runner import Runner
 
+from mmseg_pfdiff.engine.run_checks import check_run
 from mmseg_pfdiff.engine.run_config import add_run_arguments, read_run_config
 
 
@@ -22,6 +24,7 @@ def main() -> None:
     """Trains."""
     args = parse_args()
     config = read_run_config(args)
+    check_run(config, ['train', 'val'])
     config.resume = args.resume
     if args.amp:
         config.optim_wrapper.type = 'AmpOptimWrapper'
@@ -34,4 +37,7 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    try:
+        main()
+    except (ValueError, OSError) as error:
+        sys.exit(f'error: {error}')

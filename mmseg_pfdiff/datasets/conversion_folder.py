@@ -138,11 +138,19 @@ def _to_json(value: dict) -> bytes:
 
 
 def _differences(there: dict, asked: dict) -> str:
-    """Names what differs between two identities, with short values."""
+    """Names what differs between two identities, with short values; of lists, what only one of them has."""
 
-    def short(value: object) -> str:
+    def short(value: object, other: object) -> str:
+        if isinstance(value, list) and isinstance(other, list):
+            value = [item for item in value if item not in other]
         text = value if isinstance(value, str) else json.dumps(value)
-        return text if len(text) <= 40 else f'{text[:37]}...'
+        return text if len(text) <= 80 else f'{text[:77]}...'
 
-    keys = [key for key in {**there, **asked} if there.get(key) != asked.get(key)]
-    return '; '.join(f'{key} is {short(there.get(key))} there, asked for {short(asked.get(key))}' for key in keys)
+    found = []
+    for key in [key for key in {**there, **asked} if there.get(key) != asked.get(key)]:
+        one, other = there.get(key), asked.get(key)
+        if isinstance(one, dict) and isinstance(other, dict):
+            found.append(f'{key}: {_differences(one, other)}')
+        else:
+            found.append(f'{key} is {short(one, other)} there, asked for {short(other, one)}')
+    return '; '.join(found)

@@ -212,21 +212,23 @@ def test_mixed_training_resume_and_slide_test(data, pairs, tmp_path):
             assert (row['IoU']['defect'] is None) == (not (truth == 3).any())
 
 
-def test_a_checkpoint_of_another_network_is_not_tested(generators, tmp_path):
+def test_a_checkpoint_of_another_network_is_not_tested(data, generators, tmp_path):
     with pytest.raises(SystemExit, match='does not fit the network'):
         run_tool(
-            'test.py', CONFIGS / 'unet_r18_128x128_real.py', generators / 'g/epoch_1.pth', '--work-dir', tmp_path
+            'test.py', CONFIGS / 'unet_r18_128x128_real.py', generators / 'g/epoch_1.pth', '--work-dir', tmp_path,
+            '--cfg-options', f'test_dataloader.dataset.data_root={data}',
         )  # fmt: skip
 
 
 def test_a_checkpoint_of_another_number_of_classes_is_not_tested(data, tmp_path):
     config = Config.fromfile(CONFIGS / 'unet_r18_128x128_real.py')
     config.model.pop('train_cfg')
-    torch.save(dict(state_dict=MODELS.build(config.model).state_dict()), tmp_path / 'four.pth')
-    options = ['model.decode_head.num_classes=3', f'test_dataloader.dataset.data_root={data}']
+    config.model.decode_head.num_classes = 3
+    torch.save(dict(state_dict=MODELS.build(config.model).state_dict()), tmp_path / 'three.pth')
+    options = [f'test_dataloader.dataset.data_root={data}']
     with pytest.raises(SystemExit, match=r'of another shape, decode_head\.conv_seg'):
         run_tool(
-            'test.py', CONFIGS / 'unet_r18_128x128_real.py', tmp_path / 'four.pth', '--work-dir', tmp_path,
+            'test.py', CONFIGS / 'unet_r18_128x128_real.py', tmp_path / 'three.pth', '--work-dir', tmp_path,
             '--cfg-options', *options,
         )  # fmt: skip
 
