@@ -155,6 +155,12 @@ def _reduced(names: list[str], images: list, labels: list, side: int, num_classe
     if size % side:
         raise ValueError(f'Tiles of {size} pixels a side cannot be reduced to pairs of {side} by a whole factor.')
     pixels, classes = (torch.as_tensor(np.stack(arrays)) for arrays in (images, labels))
+    beyond = classes[(classes >= num_classes) & (classes != 255)]
+    if len(beyond):
+        raise ValueError(
+            f'The real label maps hold class {beyond.max()}, the pairs have {num_classes} classes only: 0 to '
+            f'{num_classes - 1}. Give the data set that their generator was trained on.'
+        )
     small = F.avg_pool2d(pixels[:, None].float(), size // side)[:, 0].round().to(torch.uint8)
     # By parts: voting takes K + 1 numbers a pixel.
     reduced = torch.cat([reduce_labels(part, size // side, num_classes) for part in classes.split(16)])

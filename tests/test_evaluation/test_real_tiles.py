@@ -75,6 +75,8 @@ def test_errors(root, tmp_path):
         held_out_tiles(root, 'test', 32, 4)
     with pytest.raises(FileNotFoundError, match='converted data set'):
         tile_size_of(tmp_path / 'nowhere')
+    with pytest.raises(ValueError, match='hold class 3, the pairs have 3 classes only'):
+        training_tiles(root, 32, 3)
     with pytest.raises(ValueError, match='32 pixels a side cannot be reduced to pairs of 12'):
         training_tiles(root, 12, 4)
     Image.fromarray(np.zeros((32, 30), np.uint8)).save(root / 'tiles/img_dir/train/b_y0000_x0000.png')
