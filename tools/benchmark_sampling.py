@@ -15,7 +15,6 @@ from pathlib import Path
 
 import cv2
 import torch
-from mmengine.config import DictAction
 
 import mmseg_pfdiff  # noqa: F401  (registers the components, and lets checkpoints load safely)
 from mmseg_pfdiff.evaluation.pair_grid import pair_grid
@@ -27,6 +26,7 @@ from mmseg_pfdiff.evaluation.sampling_benchmark import (
     network_evaluations,
 )
 from mmseg_pfdiff.generators import SAMPLERS, PairCascade
+from mmseg_pfdiff.generators.command_line import add_generator_arguments, check_generator_arguments, generator_files
 from mmseg_pfdiff.generators.opening import OpenedGenerator, open_generator
 
 SHOWN = 8  # pairs in the picture of each row
@@ -35,10 +35,7 @@ SHOWN = 8  # pairs in the picture of each row
 def parse_args() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('config', metavar='CONFIG|FOLDER', help='config of the generator, or an exported generator')
-    parser.add_argument('checkpoint', nargs='?', help='weights of the generator, with a config')
-    parser.add_argument('--sr-config', help='config of the super-resolution model')
-    parser.add_argument('--sr-checkpoint', help='weights of the super-resolution model')
+    add_generator_arguments(parser, one_sampler=False)
     parser.add_argument('--out', required=True, help='folder for sampling.md, sampling.csv and pictures')
     parser.add_argument('--real-root', help='converted data set; without it there are no distances to real tiles')
     parser.add_argument('--samplers', nargs='+', choices=sorted(SAMPLERS), default=sorted(SAMPLERS))
@@ -54,11 +51,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--batch-size', type=int, default=16, help='pairs drawn together (default: 16)')
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--speck-area', type=int, default=0, help='as of generate_pairs.py')
-    parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
     parser.add_argument('--half', action='store_true', help='half precision (GPU only)')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='key=value settings over CONFIG')
-    parser.add_argument('--sr-cfg-options', nargs='+', action=DictAction, help='the same over the --sr-config')
     args = parser.parse_args()
+    check_generator_arguments(parser, args)
     if min(args.num, args.batch_size, *args.steps) < 1 or args.num < 2:
         parser.error('--steps and --batch-size must be at least 1, --num at least 2')
     if not all('=' in text for text in args.vary):
@@ -69,8 +64,7 @@ def parse_args() -> argparse.Namespace:
 def opened_with(args: argparse.Namespace, sampler: str, steps: int, varied: dict[str, str]) -> OpenedGenerator:
     """The generator under one setting."""
     options = {**(args.cfg_options or {}), **{key: float(value) for key, value in varied.items()}}
-    files = (args.config, args.checkpoint, args.sr_config, args.sr_checkpoint)
-    return open_generator(*files, sampler, steps, options, args.sr_cfg_options)
+    return open_generator(*generator_files(args), sampler, steps, options, args.sr_cfg_options)
 
 
 def common_settings(args: argparse.Namespace, opened: OpenedGenerator) -> dict:

@@ -5,28 +5,23 @@ import sys
 from pathlib import Path
 
 import cv2
-import torch
 
 import mmseg_pfdiff  # noqa: F401  (registers the components, and lets checkpoints load safely)
 from mmseg_pfdiff.evaluation.fraction_grid import fraction_grid
-from mmseg_pfdiff.generators import SAMPLERS, PairCascade
+from mmseg_pfdiff.generators import PairCascade
+from mmseg_pfdiff.generators.command_line import add_generator_arguments, check_generator_arguments, generator_files
 from mmseg_pfdiff.generators.opening import open_generator
 
 
 def parse_args() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', metavar='CONFIG|FOLDER', help='config of the generator, or an exported generator')
-    parser.add_argument('checkpoint', nargs='?', help='weights of the generator, with a config')
-    parser.add_argument('--sr-config', help='config of the super-resolution model')
-    parser.add_argument('--sr-checkpoint', help='weights of the super-resolution model')
+    add_generator_arguments(parser)
     parser.add_argument('--out', required=True, help='PNG to write')
     parser.add_argument('--number', type=int, default=6, help='pairs in a row (default: 6)')
     parser.add_argument('--seed', type=int, default=0)
-    parser.add_argument('--sampler', choices=sorted(SAMPLERS), help="in place of the configs' samplers")
-    parser.add_argument('--steps', type=int, help="in place of the samplers' numbers of steps")
-    parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
     args = parser.parse_args()
+    check_generator_arguments(parser, args)
     if args.number < 2:
         parser.error('--number must be at least 2')
     return args
@@ -35,8 +30,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Draws."""
     args = parse_args()
-    files = (args.config, args.checkpoint, args.sr_config, args.sr_checkpoint)
-    opened = open_generator(*files, args.sampler, args.steps)
+    opened = open_generator(*generator_files(args), args.sampler, args.steps)
     picture = fraction_grid(PairCascade(*opened[:2], args.device), opened.card, args.number, args.seed)
     Path(args.out).parent.mkdir(parents=True, exist_ok=True)
     cv2.imwrite(args.out, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))

@@ -6,40 +6,46 @@ Run the same command again to continue an interrupted run, or with a larger --nu
 import argparse
 import sys
 import time
+from typing import NamedTuple
 
-import torch
-from mmengine.config import DictAction
 from mmengine.dist import barrier, get_dist_info, get_local_rank
 
 import mmseg_pfdiff  # noqa: F401  (registers the components, and lets checkpoints load safely)
 from mmseg_pfdiff.datasets import PairFolder
 from mmseg_pfdiff.engine.launch import join_processes
 from mmseg_pfdiff.evaluation.folder_summary import folder_summary
-from mmseg_pfdiff.generators import SAMPLERS, PairCascade
+from mmseg_pfdiff.generators import PairCascade, TwoStageCascade
+from mmseg_pfdiff.generators.command_line import add_generator_arguments, check_generator_arguments, generator_files
 from mmseg_pfdiff.generators.descriptions import package_versions
 from mmseg_pfdiff.generators.generation import generate_pairs
-from mmseg_pfdiff.generators.opening import choose_requests, number_of_pairs, open_generator
+from mmseg_pfdiff.generators.opening import RequestSource, choose_requests, number_of_pairs, open_generator
+from mmseg_pfdiff.generators.two_stage import NothingAsked, open_stages
 from mmseg_pfdiff.phases import FractionSupport
+
+
+class Job(NamedTuple):
+    """What to draw, with what, and what the pair folder tells of it."""
+
+    cascade: PairCascade | TwoStageCascade
+    requests: RequestSource
+    support: FractionSupport | None
+    about: dict
 
 
 def parse_args() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('config', metavar='CONFIG|FOLDER', help='config of the generator, or an exported generator')
-    parser.add_argument('checkpoint', nargs='?', help='weights of the generator, with a config')
+    add_generator_arguments(parser)
+    parser.add_argument('--image-config', help='second stage of a two-stage baseline; CONFIG is then its mask model')
+    parser.add_argument('--image-checkpoint', help='weights of the second stage')
     parser.add_argument('--out', required=True, help='pair folder to write')
     parser.add_argument('--num', type=int, help='pairs the folder shall hold; default: the rows of --fractions')
     parser.add_argument(
         '--fractions', metavar='FILE.csv|SHARES', help='a row for each pair, or one for all: matrix=0.3,austenite=0.7'
     )
     parser.add_argument('--target-mean', metavar='SHARES', help='class shares of the whole set, as defect=0.04')
-    parser.add_argument('--sr-config', help='config of the super-resolution model; without it pairs stay small')
-    parser.add_argument('--sr-checkpoint', help='weights of the super-resolution model')
     parser.add_argument('--seed', type=int, default=0, help='pair i is a function of the seed and i (default: 0)')
     parser.add_argument('--batch-size', type=int, default=16, help='pairs drawn together (default: 16)')
-    parser.add_argument('--sampler', choices=sorted(SAMPLERS), help="in place of the configs' samplers")
-    parser.add_argument('--steps', type=int, help="in place of the samplers' numbers of steps")
-    parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
     parser.add_argument('--size', type=height_width, metavar='HxW', help='larger pairs, by overlapping windows')
     parser.add_argument(
         '--max-moved', type=float, default=0.03, help='share of pixels the exact fractions may move in a kept pair'
@@ -53,15 +59,15 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--compile', action='store_true', help='compile the networks: slow start, then faster')
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='key=value settings over CONFIG')
-    parser.add_argument('--sr-cfg-options', nargs='+', action=DictAction, help='the same over the --sr-config')
     args = parser.parse_args()
-    if bool(args.sr_config) != bool(args.sr_checkpoint):
-        parser.error('--sr-config and --sr-checkpoint go together')
+    check_generator_arguments(parser, args)
+    steering = (args.sr_cfg_options, args.fractions, args.target_mean, args.size, args.speck_area)
+    if bool(args.image_config) != bool(args.image_checkpoint):
+        parser.error('--image-config and --image-checkpoint go together')
+    if args.image_config and any(steering):
+        parser.error('two-stage baselines take no fractions, size, clean-up or --sr-cfg-options')
     if args.batch_size < 1 or min(args.seed, args.speck_area) < 0:
         parser.error('--batch-size must be at least 1, --seed and --speck-area at least 0')
-    if args.device.startswith('cuda') and not torch.cuda.is_available():
-        parser.error(f'--device {args.device}: torch sees no GPU here; use --device cpu')
     if not 0 <= args.max_moved <= 1:
         parser.error(f'--max-moved is a share from 0 to 1 (0.03 is 3 %), got {args.max_moved:g}')
     return args
@@ -75,44 +81,49 @@ def height_width(text: str) -> tuple[int, int]:
     return int(height), int(width)
 
 
+def steered(args: argparse.Namespace, device: str) -> Job:
+    """What to draw with a generator that is steered by fractions."""
+    opened = open_generator(*generator_files(args), args.sampler, args.steps, args.cfg_options, args.sr_cfg_options)
+    requests, asked = choose_requests(opened, args.fractions, args.target_mean)
+    options = dict(half=args.half, channels_last=args.channels_last, compile=args.compile)
+    cascade = PairCascade(*opened[:2], device, not args.plain, args.speck_area, **options)
+    about = dict(classes=opened.card.classes, palette=opened.card.palette, fractions=asked, **opened.description)
+    return Job(cascade, requests, FractionSupport(opened.card.vectors), about)
+
+
+def two_stage(args: argparse.Namespace, device: str) -> Job:
+    """What to draw with the two models of a baseline."""
+    files = (args.config, args.checkpoint, args.image_config, args.image_checkpoint, args.sr_config, args.sr_checkpoint)
+    opened = open_stages(*files, args.sampler, args.steps, args.cfg_options)
+    about = dict(classes=opened.classes, palette=opened.palette, **opened.description)
+    return Job(TwoStageCascade(*opened[:3], device), NothingAsked(len(opened.classes)), None, about)
+
+
 def main() -> None:
     """Generates."""
     args = parse_args()
     join_processes(args.launcher, args.device)
     rank, _ = get_dist_info()
-    files = (args.config, args.checkpoint, args.sr_config, args.sr_checkpoint)
-    opened = open_generator(*files, args.sampler, args.steps, args.cfg_options, args.sr_cfg_options)
-    requests, asked = choose_requests(opened, args.fractions, args.target_mean)
-    num, support = number_of_pairs(requests, args.num), FractionSupport(opened.card.vectors)
     device = f'cuda:{get_local_rank()}' if args.device == 'cuda' else args.device
-    options = dict(half=args.half, channels_last=args.channels_last, compile=args.compile)
-    cascade = PairCascade(*opened[:2], device, not args.plain, args.speck_area, **options)
-    size = args.size or (cascade.tile_size, cascade.tile_size)
-    cascade.check_size(size)
+    job = (two_stage if args.image_config else steered)(args, device)
+    num = number_of_pairs(job.requests, args.num)
+    size = args.size or (job.cascade.tile_size, job.cascade.tile_size)
+    job.cascade.check_size(size)
     description = dict(
-        classes=opened.card.classes,
-        palette=opened.card.palette,
-        size=size,
-        seed=args.seed,
-        exact=cascade.exact,
-        speck_area=args.speck_area,
-        half=args.half,
-        max_moved=args.max_moved,
-        fractions=asked,
-        **opened.description,
-        versions=package_versions(),
-    )
+        **job.about, size=size, seed=args.seed, exact=job.cascade.exact, speck_area=args.speck_area, half=args.half,
+        max_moved=args.max_moved, versions=package_versions(),
+    )  # fmt: skip
     if rank == 0:
         PairFolder.create(args.out, description)
     barrier()
     folder = PairFolder(args.out)
     start = time.perf_counter()
     written = generate_pairs(
-        cascade, requests, folder, num, args.seed, args.batch_size, args.max_moved, args.size, support
+        job.cascade, job.requests, folder, num, args.seed, args.batch_size, args.max_moved, args.size, job.support
     )
     seconds = time.perf_counter() - start
     if rank == 0:
-        print(folder_summary(folder, support.limit))
+        print(folder_summary(folder, job.support and job.support.limit))
         if written:
             print(f'{written} pairs written now, in {seconds:.1f} s, {seconds / written:.2f} s a pair.')
 

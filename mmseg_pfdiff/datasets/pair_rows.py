@@ -17,7 +17,7 @@ class PairRow(NamedTuple):
         index: Index of the pair, >= 0; names its files.
         seed: Seed of the run that drew it.
         group: Group of the fraction sampler it was drawn for.
-        target: K phase fractions asked for, in the order of the classes.
+        target: K phase fractions asked for, in the order of the classes; NaN where nothing was asked for.
         measured: K phase fractions of the label map written.
         kept: False for a pair that training should leave out.
         reason: Why it is not kept, else empty.
@@ -119,7 +119,7 @@ def sorted_once(rows: Iterable[PairRow], path: Path) -> list[PairRow]:
     for before, after in itertools.pairwise(ordered):
         if before.index != after.index:
             kept.append(after)
-        elif before != after:
+        elif repr(before) != repr(after):  # NaN, which nothing was asked for stands as, differs from itself
             raise ValueError(f'{path} holds index {after.index} twice, with different values.')
     return kept
 

@@ -7,13 +7,17 @@ from .pf_diffseg import PFDiffSeg
 from .preprocessor import DecodedPairs, PairDataPreprocessor
 from .pretrained import load_cascade, save_cascade
 from .samplers import SAMPLERS, RenoiseScheduler, Sampler, build_sampler
+from .seg_guided import MaskDiffusion, MaskToImageDiffusion
 from .super_resolution import PairSuperResolution
+from .two_stage import TwoStageCascade
 from .unet import PairUNet
 
 __all__ = [
     'SAMPLERS',
     'DecodedPairs',
     'GeneratorCard',
+    'MaskDiffusion',
+    'MaskToImageDiffusion',
     'PFDiffSeg',
     'PairCascade',
     'PairDataPreprocessor',
@@ -22,6 +26,7 @@ __all__ = [
     'PairUNet',
     'RenoiseScheduler',
     'Sampler',
+    'TwoStageCascade',
     'build_sampler',
     'load_cascade',
     'save_cascade',

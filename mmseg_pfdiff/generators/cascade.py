@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import torch
+from mmengine.model import BaseModel
 from torch import Tensor
 
 from ..phases import check_fractions
@@ -46,7 +47,7 @@ class PairCascade:
         if half and torch.device(device).type == 'cpu':
             raise ValueError('half precision needs a GPU: on a CPU it is emulated and very slow. Leave it off.')
         if super_resolution is not None:
-            _check_fit(generator, super_resolution)
+            check_fit(generator, super_resolution)
         self.generator = generator.to(device).eval()
         self.super_resolution = super_resolution.to(device).eval() if super_resolution is not None else None
         self.device = torch.device(device)
@@ -191,7 +192,16 @@ class PairCascade:
         return seam_score(image, *borders)
 
 
-def _check_fit(generator: PFDiffSeg, super_resolution: PairSuperResolution) -> None:
+def check_fit(generator: BaseModel, super_resolution: PairSuperResolution) -> None:
+    """Refuses a super-resolution model that does not take what a generator draws.
+
+    Args:
+        generator: Has a :class:`PairDataPreprocessor`.
+        super_resolution: The other one.
+
+    Raises:
+        ValueError: Sizes, classes or mask codes differ.
+    """
     low, high = generator.data_preprocessor, super_resolution.data_preprocessor
     if low.size * super_resolution.factor != high.size:
         raise ValueError(

@@ -24,7 +24,8 @@ VALIDATION_SEED = 0
 class PairDiffusion(BaseModel):
     """A diffusion model over pair tensors.
 
-    A subclass says what the condition is, how the network takes it, and which random stream it draws from.
+    A subclass says what the condition is, how the network takes it, and which random stream it draws from; and, if it
+    draws a part of the pair only, which.
 
     Args:
         data_preprocessor: Config of a :class:`PairDataPreprocessor`.
@@ -77,6 +78,19 @@ class PairDiffusion(BaseModel):
             )
         self.lambda_l1 = lambda_l1
 
+    @property
+    def channels(self) -> int:
+        """Channels that are drawn."""
+        return self.data_preprocessor.num_channels
+
+    def clean(self, inputs: dict) -> Tensor:
+        """x_0, (N, channels, H, W): from the preprocessor's `inputs`."""
+        return inputs['pairs']
+
+    def as_pairs(self, drawn: Tensor, condition: Any) -> Tensor:
+        """What was drawn as pair tensors, (N, 1+M, H, W)."""
+        return drawn
+
     @abstractmethod
     def condition(self, inputs: dict) -> Any:
         """What steers the network: from the preprocessor's `inputs` to what :meth:`predict` takes."""
@@ -120,13 +134,14 @@ class PairDiffusion(BaseModel):
             ValueError: Unknown mode.
         """
         if mode == 'loss':
-            return self.loss(inputs['pairs'], self.augment_condition(self.condition(inputs)))
+            return self.loss(self.clean(inputs), self.augment_condition(self.condition(inputs)))
         indices = [self._index(sample, i) for i, sample in enumerate(data_samples or inputs['pairs'])]
         if mode == 'tensor':
             return self.sample(self.condition(inputs), VALIDATION_SEED, indices)
         if mode == 'predict':
-            pairs = self.sample(self.condition(inputs), VALIDATION_SEED, indices)
-            return self._fill(data_samples, pairs, inputs)
+            condition = self.condition(inputs)
+            drawn = self.sample(condition, VALIDATION_SEED, indices)
+            return self._fill(data_samples, self.as_pairs(drawn, condition), inputs)
         raise ValueError(f"mode must be 'loss', 'predict' or 'tensor', got {mode!r}.")
 
     @staticmethod
@@ -138,7 +153,7 @@ class PairDiffusion(BaseModel):
         """Eq. 3 at random time steps; each term is a mean over elements.
 
         Args:
-            x0: (N, 1+M, H, W) float32 in [-1, 1], clean pairs.
+            x0: (N, channels, H, W) float32 in [-1, 1], clean pairs.
             condition: What :meth:`predict` takes.
 
         Returns:
@@ -196,7 +211,7 @@ class PairDiffusion(BaseModel):
             window_batch: Windows in one network evaluation.
 
         Returns:
-            (N, 1+M, H, W) float32 in [-1, 1].
+            (N, channels, H, W) float32 in [-1, 1].
         """
         window = self.data_preprocessor.size
         size = size or (window, window)
@@ -215,7 +230,7 @@ class PairDiffusion(BaseModel):
 
         return self.sampler(
             predict,
-            shape=(self.data_preprocessor.num_channels, *size),
+            shape=(self.channels, *size),
             generators=[sample_generator(seed, index, self.stream) for index in indices],
             training_schedule=self.training_schedule,
             device=next(self.parameters()).device,

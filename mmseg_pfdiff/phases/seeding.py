@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 # What a sample needs random numbers for. Each purpose has a stream of its own: adding one moves no other.
-STREAMS = ('fractions', 'generator', 'super_resolution')
+STREAMS = ('fractions', 'generator', 'super_resolution', 'mask', 'image')
 
 
 def sample_generator(seed: int, index: int, stream: str) -> torch.Generator:

@@ -175,6 +175,33 @@ def test_a_checkpoint_of_another_network_is_named(generators, tmp_path):
     assert not (tmp_path / 'x').exists()
 
 
+def test_seg_guided_diff_trains_resumes_and_generates(data, generators, tmp_path):
+    for stage in ('mask', 'image'):
+        config = f'seg-guided-{stage}_tiny-64x64.py'
+        train_generator(config, data, 32, tmp_path / stage, 1)
+        train_generator(config, data, 32, tmp_path / stage, 2, '--resume')
+        assert np.array(Image.open(tmp_path / stage / 'pairs/epoch_2.png')).std() > 10
+    command = ['generate_pairs.py', tmp_path / 'mask/seg-guided-mask_tiny-64x64.py', tmp_path / 'mask/epoch_2.pth']
+    command += ['--image-config', tmp_path / 'image/seg-guided-image_tiny-64x64.py', '--out', tmp_path / 'pairs']
+    command += ['--image-checkpoint', tmp_path / 'image/epoch_2.pth', '--num', 5]
+    command += ['--sr-config', generators / 'sr/pair-sr_tiny-64to128.py']
+    command += ['--sr-checkpoint', generators / 'sr/epoch_1.pth']
+    run_tool(*command, '--batch-size', 2)
+    folder = PairFolder(tmp_path / 'pairs')
+    rows = folder.rows()
+    assert [row.group for row in rows] == ['unconditional'] * 5 and all(row.kept for row in rows)
+    assert np.isnan(rows[0].target).all() and sum(rows[0].measured) == pytest.approx(1)
+    assert folder.read(4)[0].shape == (64, 64) and folder.description['image_model']['type'] == 'MaskToImageDiffusion'
+    folder.label_path(3).unlink()
+    run_tool(*command)
+    assert len(folder.rows()) == 5 and folder.label_path(3).exists()
+    for arguments, message in ((['--fractions', 'defect=1'], '2'), (['--seed', 1], 'seed')):
+        with pytest.raises(SystemExit, match=message):
+            run_tool(*command, *arguments)
+    with pytest.raises(SystemExit, match='which is no mask model'):
+        run_tool(command[0], generators / 'g/pf-diffseg_tiny-64x64.py', generators / 'g/epoch_1.pth', *command[3:])
+
+
 def segmentor_options(data, pairs, epochs):
     return [
         'model.data_preprocessor.size=(64,64)', 'model.test_cfg.crop_size=(64,64)', 'model.test_cfg.stride=(32,32)',

@@ -1,0 +1,45 @@
+"""What the command lines of tools that draw pairs share."""
+
+import argparse
+
+import torch
+from mmengine.config import DictAction
+
+from .samplers import SAMPLERS
+
+
+def add_generator_arguments(parser: argparse.ArgumentParser, one_sampler: bool = True) -> None:
+    """Adds the options that name a trained generator and say where it runs.
+
+    Args:
+        parser: Gets the options.
+        one_sampler: Also --sampler and --steps.
+    """
+    parser.add_argument('config', metavar='CONFIG|FOLDER', help='config of the generator, or an exported generator')
+    parser.add_argument('checkpoint', nargs='?', help='weights of the generator, with a config')
+    parser.add_argument('--sr-config', help='config of the super-resolution model; without it pairs stay small')
+    parser.add_argument('--sr-checkpoint', help='weights of the super-resolution model')
+    if one_sampler:
+        parser.add_argument('--sampler', choices=sorted(SAMPLERS), help="in place of the configs' samplers")
+        parser.add_argument('--steps', type=int, help="in place of the samplers' numbers of steps")
+    parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='key=value settings over CONFIG')
+    parser.add_argument('--sr-cfg-options', nargs='+', action=DictAction, help='the same over the --sr-config')
+
+
+def check_generator_arguments(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+    """Ends the program, with a message, for options that do not go together.
+
+    Args:
+        parser: That parsed them.
+        args: What it parsed.
+    """
+    if bool(args.sr_config) != bool(args.sr_checkpoint):
+        parser.error('--sr-config and --sr-checkpoint go together')
+    if args.device.startswith('cuda') and not torch.cuda.is_available():
+        parser.error(f'--device {args.device}: torch sees no GPU here; use --device cpu')
+
+
+def generator_files(args: argparse.Namespace) -> tuple[str | None, ...]:
+    """The first four arguments of `open_generator`."""
+    return args.config, args.checkpoint, args.sr_config, args.sr_checkpoint
