@@ -78,11 +78,12 @@ def test_the_ratio_is_one_option():
 
 def test_test_and_validation_stay_apart():
     config = load('unet_r50_real')
-    config.merge_from_dict({'test_dataloader.dataset.data_root': 'elsewhere', 'test_evaluator.report_file': 'a.json'})
+    config.merge_from_dict({'test_dataloader.dataset.data_root': 'elsewhere', 'test_evaluator.0.report_file': 'a.json'})
     assert config.val_dataloader.dataset.data_root == 'data/metaldam'
     assert config.val_dataloader.dataset.data_prefix.img_path == 'img_dir/val'
     assert config.test_dataloader.dataset.data_prefix.img_path == 'img_dir/test'
-    assert 'report_file' not in config.val_evaluator
+    assert config.test_evaluator[0].report_file == 'a.json' and 'report_file' not in config.val_evaluator[0]
+    assert config.val_evaluator[1].type == config.test_evaluator[1].type == 'PhaseFractionMetric'
     assert config.default_hooks.checkpoint.save_best == 'mIoU'
 
 

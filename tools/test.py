@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from mmengine.config import ConfigDict
 from mmengine.runner import Runner
 from mmengine.runner.checkpoint import CheckpointLoader
 
@@ -16,9 +17,15 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='config file')
     parser.add_argument('checkpoint', help='weights written by tools/train.py')
-    parser.add_argument('--out', help='folder for the predicted label maps (index PNGs)')
+    parser.add_argument('--out', help='folder for the predicted label maps: index PNGs, and overlays/ to look at')
     add_run_arguments(parser)
     return parser.parse_args()
+
+
+def image_folder(dataset: ConfigDict) -> str | None:
+    """Folder of the images of a data set, below which its micrographs are named."""
+    prefix = dataset.get('data_prefix', {}).get('img_path')
+    return None if prefix is None else str(Path(dataset.get('data_root') or '', prefix))
 
 
 def main() -> None:
@@ -39,6 +46,7 @@ def main() -> None:
     for report in reports:
         report.setdefault('report_file', str(Path(config.work_dir, 'test.json')))
         report.output_dir = args.out
+        report.image_root = image_folder(config.test_dataloader.dataset)
     runner = Runner.from_cfg(config)
     state = CheckpointLoader.load_checkpoint(args.checkpoint, map_location='cpu')
     state = state.get('state_dict', state)

@@ -1,5 +1,6 @@
 """Where pairs come from: MetalDAM, generated pairs, and the two mixed."""
 
+from .fixed_length_sampler import FixedLengthSampler
 from .metaldam import MetalDAMDataset
 from .pair_folder import PairFolder
 from .pair_mix import SyntheticPairMix
@@ -9,6 +10,7 @@ from .synthetic_pairs import SyntheticPairDataset
 from .transforms import RandomSquareSymmetry
 
 __all__ = [
+    'FixedLengthSampler',
     'MetalDAMDataset',
     'PairFolder',
     'PairRow',

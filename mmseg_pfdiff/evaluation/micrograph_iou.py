@@ -15,6 +15,7 @@ from prettytable import PrettyTable
 from torch import Tensor
 
 from ..files import write_atomically
+from .prediction_files import relative_name, write_prediction
 
 ABSENT = '-'
 
@@ -24,7 +25,8 @@ class MicrographIoUMetric(IoUMetric):
     """mmseg's IoU metric that also reports each micrograph, as the paper's Table 4 does.
 
     All values are percentages. Logged are `aAcc` (pixel accuracy), `mIoU`, `mAcc` and each class's `IoU.<class>` and
-    `Acc.<class>` (`mDice`, `Dice.<class>`, ... with other `iou_metrics`), from the pixels of all micrographs together.
+    `Acc.<class>` (`mDice`, `Dice.<class>`, ... with other `iou_metrics`), from the pixels of all micrographs together;
+    and `wIoU`, the mean IoU of the micrographs, each weighted by the number of its labelled pixels.
     Two tables are printed: the classes over the whole set, and the micrographs one by one.
 
     A class without a pixel in a micrograph's label map is absent there: a dash in the table, null in JSON, an empty
@@ -36,15 +38,28 @@ class MicrographIoUMetric(IoUMetric):
     Args:
         report_file: Where the values are written, `.json` or `.csv`; nothing is by default. Replaced whole at each
             evaluation.
-        **kwargs: As mmseg's `IoUMetric`: `ignore_index=255`, `iou_metrics=['mIoU']`, `output_dir`, `format_only`,
+        output_dir: Where predictions are written, see :func:`write_prediction`; they are not by default.
+        image_root: Folder of the images, below which micrographs are named; without it, by their file names.
+        **kwargs: As mmseg's `IoUMetric`: `ignore_index=255`, `iou_metrics=['mIoU']`, `format_only`,
             `prefix`, `collect_device`, `nan_to_num`, `beta`.
 
     Raises:
         ValueError: `report_file` has another suffix.
     """
 
-    def __init__(self, report_file: str | None = None, **kwargs):
+    def __init__(
+        self,
+        report_file: str | None = None,
+        output_dir: str | None = None,
+        image_root: str | None = None,
+        format_only: bool = False,
+        **kwargs,
+    ):
+        if format_only and output_dir is None:
+            raise ValueError('format_only=True writes predictions and nothing else: give output_dir as well.')
         super().__init__(**kwargs)
+        # mmseg's own would write them under their file names alone, and without palette.
+        self.predictions_dir, self.image_root, self.format_only = output_dir, image_root, format_only
         self.report_file = None if report_file is None else Path(report_file)
         if self.report_file is not None and self.report_file.suffix not in ('.json', '.csv'):
             raise ValueError(f'report_file must end in .json or .csv, got {report_file!r}.')
@@ -63,10 +78,14 @@ class MicrographIoUMetric(IoUMetric):
         """
         if any('img_path' not in sample for sample in data_samples):
             raise KeyError("A sample has no 'img_path' to name its micrograph: add it to PackSegInputs' meta_keys.")
+        names = [relative_name(sample['img_path'], self.image_root) for sample in data_samples]
+        if self.predictions_dir is not None:
+            for name, sample in zip(names, data_samples, strict=True):
+                label = sample['pred_sem_seg']['data'][0].cpu().numpy()
+                write_prediction(self.predictions_dir, name, sample['img_path'], label, self.dataset_meta['palette'])
         before = len(self.results)
         super().process(data_batch, data_samples)
         if not self.format_only:
-            names = [Path(sample['img_path']).stem for sample in data_samples]
             self.results[before:] = zip(names, self.results[before:], strict=True)
 
     @staticmethod
@@ -110,7 +129,7 @@ class MicrographIoUMetric(IoUMetric):
             Metric -> per cent.
         """
         if self.format_only:
-            return super().compute_metrics(results)
+            return {}
         logger = MMLogger.get_current_instance()
         classes = self.dataset_meta['classes']
         total = [sum(areas) for areas in zip(*(areas for _, areas in results), strict=True)]
@@ -127,6 +146,7 @@ class MicrographIoUMetric(IoUMetric):
             table.add_column(name, [_text(value) for value in percent.tolist()])
         print_log(f'per class results:\n{table}', logger)
 
+        metrics['wIoU'] = area_weighted_iou([areas for _, areas in results])
         rows = [micrograph_row(name, areas, classes) for name, areas in [*results, ('all', total)]]
         table = PrettyTable(['Micrograph', 'aAcc', 'mIoU', *(f'IoU.{c}' for c in classes)])
         for row in rows:
@@ -148,13 +168,33 @@ def micrograph_row(name: str, areas: Sequence[Tensor], classes: Sequence[str]) -
 
     Returns:
         `micrograph`, `aAcc`, `mIoU` and `IoU` (class -> value), in per cent; None for a class that is absent from the
-        label map, and for all when no pixel is labelled.
+        label map, and for all when no pixel is labelled. And `pixels`: `intersection`, `predicted` and `labelled`, each
+        a list of K counts, from which all else follows.
     """
     intersect, union, _, labelled = (area.double() for area in areas)
     iou = (100 * intersect / union).where(labelled > 0, torch.nan)
     values = [100 * intersect.sum() / labelled.sum(), iou.nanmean(), *iou]
     accuracy, mean, *iou = (None if value.isnan() else float(value) for value in values)
-    return dict(micrograph=name, aAcc=accuracy, mIoU=mean, IoU=dict(zip(classes, iou, strict=True)))
+    pixels = {key: areas[n].tolist() for key, n in (('intersection', 0), ('predicted', 2), ('labelled', 3))}
+    return dict(micrograph=name, aAcc=accuracy, mIoU=mean, IoU=dict(zip(classes, iou, strict=True)), pixels=pixels)
+
+
+def area_weighted_iou(areas: Sequence[Sequence[Tensor]]) -> float:
+    """Mean over micrographs of their mean IoU, weighted by labelled pixels.
+
+    Args:
+        areas: Intersection, union, predicted and labelled pixels of each micrograph, each (K,) integer.
+
+    Returns:
+        Per cent; NaN where nothing is labelled.
+    """
+    total, weights = 0.0, 0
+    for intersect, union, _, labelled in areas:
+        if labelled.sum():
+            present = labelled > 0
+            total += 100 * float((intersect[present] / union[present]).mean()) * int(labelled.sum())
+            weights += int(labelled.sum())
+    return total / weights if weights else math.nan
 
 
 def write_report(path: Path, rows: Sequence[dict]) -> None:

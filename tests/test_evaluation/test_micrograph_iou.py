@@ -13,7 +13,9 @@ from mmseg.registry import METRICS
 from PIL import Image
 
 from mmseg_pfdiff.evaluation import MicrographIoUMetric
+from mmseg_pfdiff.evaluation.prediction_files import relative_name
 
+PALETTE = [[0, 114, 178], [240, 228, 66], [213, 94, 0], [0, 0, 0]]
 CLASSES = ('matrix', 'austenite', 'martensite_austenite', 'defect')
 
 
@@ -27,7 +29,7 @@ def sample(name, predicted, label):
 
 def evaluate(samples, **options):
     metric = METRICS.build(dict(type='MicrographIoUMetric', **options))
-    metric.dataset_meta = dict(classes=CLASSES)
+    metric.dataset_meta = dict(classes=CLASSES, palette=PALETTE)
     for one in samples:
         metric.process({}, [one])
     return metric.evaluate(len(samples))
@@ -67,7 +69,7 @@ def test_over_the_whole_set(maps):
 def test_agrees_with_mmseg_where_all_classes_occur(maps):
     samples = [sample(f'm{i}', *pair) for i, pair in enumerate(maps)]
     theirs = IoUMetric(iou_metrics=['mIoU', 'mDice'])
-    theirs.dataset_meta = dict(classes=CLASSES)
+    theirs.dataset_meta = dict(classes=CLASSES, palette=PALETTE)
     theirs.process({}, samples)
     expected = theirs.evaluate(len(samples))
     metrics = evaluate(samples, iou_metrics=['mIoU', 'mDice'])
@@ -136,8 +138,9 @@ def test_a_micrograph_without_labels(tmp_path):
     ignored = sample('empty', np.zeros((2, 2), int), np.full((2, 2), 255))
     metrics = evaluate([ignored, sample('a', [[0]], [[0]])], report_file=str(path))
     empty = json.loads(path.read_text())[0]
+    assert empty.pop('pixels') == dict.fromkeys(('intersection', 'predicted', 'labelled'), [0] * 4)
     assert empty == dict(micrograph='empty', aAcc=None, mIoU=None, IoU=dict.fromkeys(CLASSES))
-    assert metrics['mIoU'] == 100
+    assert metrics['mIoU'] == metrics['wIoU'] == 100
 
 
 def test_tables_are_printed(maps, caplog):
@@ -156,7 +159,7 @@ def test_tables_are_printed(maps, caplog):
 
 def test_results_survive_the_trip_between_processes(maps):
     metric = MicrographIoUMetric()
-    metric.dataset_meta = dict(classes=CLASSES)
+    metric.dataset_meta = dict(classes=CLASSES, palette=PALETTE)
     metric.process({}, [sample(f'm{i}', *pair) for i, pair in enumerate(maps)])
     direct = metric.compute_metrics(metric.results)
     assert metric.compute_metrics(pickle.loads(pickle.dumps(metric.results))) == direct
@@ -170,11 +173,37 @@ def test_counts_beyond_float32():
     assert intersect[0] == union[0] == predicted[0] == labelled[0] == 4097 * 4096
 
 
-def test_predictions_are_still_saved_when_asked(maps, tmp_path):
-    evaluate([sample('m0', *maps[0])], output_dir=str(tmp_path))
-    assert (np.array(Image.open(tmp_path / 'm0.png')) == maps[0][0]).all()
-    metrics = evaluate([sample('m0', *maps[0])], output_dir=str(tmp_path), format_only=True)
-    assert not metrics
+def test_the_weighted_mean_over_micrographs(maps, tmp_path):
+    path = tmp_path / 'report.json'
+    metrics = evaluate([sample(f'm{i}', *pair) for i, pair in enumerate(maps)], report_file=str(path))
+    means = [np.mean([v for v in plain_iou(*pair)[0] if v is not None]) for pair in maps]
+    weights = [(label != 255).sum() for _, label in maps]
+    assert metrics['wIoU'] == pytest.approx(np.average(means, weights=weights))
+    for row, (predicted, label) in zip(json.loads(path.read_text()), maps, strict=False):
+        known = label != 255
+        for name, values in (('labelled', label), ('predicted', predicted)):
+            assert row['pixels'][name] == np.bincount(values[known].ravel(), minlength=4).tolist()
+        hits = label[known & (predicted == label)]
+        assert row['pixels']['intersection'] == np.bincount(hits, minlength=4).tolist()
+
+
+def test_predictions_lie_under_the_names_of_their_micrographs(maps, tmp_path):
+    predicted, label = maps[0]
+    image = np.full((label.shape[0] + 2, label.shape[1]), 100, np.uint8)  # two rows more than its label map
+    path = tmp_path / 'images/specimen/m0.png'
+    path.parent.mkdir(parents=True)
+    Image.fromarray(image).save(path)
+    named = dict(sample('m0', predicted, label), img_path=str(path))
+    options = dict(output_dir=str(tmp_path / 'out'), image_root=str(tmp_path / 'images'))
+    evaluate([named], report_file=str(tmp_path / 'report.json'), **options)
+    index = Image.open(tmp_path / 'out/specimen/m0.png')
+    assert (np.array(index) == predicted).all() and index.getpalette()[:12] == np.ravel(PALETTE).tolist()
+    overlay = np.array(Image.open(tmp_path / 'out/overlays/specimen/m0.png')).astype(int)
+    expected = 60 + 0.4 * np.array(PALETTE)[predicted]
+    assert np.abs(overlay - expected).max() <= 0.5
+    assert json.loads((tmp_path / 'report.json').read_text())[0]['micrograph'] == 'specimen/m0'
+    assert evaluate([named], format_only=True, **options) == {}
+    assert relative_name('elsewhere/m1.png', tmp_path) == 'm1'
 
 
 def test_errors():
@@ -182,6 +211,10 @@ def test_errors():
         MicrographIoUMetric(report_file='report.txt')
     with pytest.raises(ValueError, match=r'label must be 0\.\.3.*got \[0, 7\]'):
         evaluate([sample('a', [[0, 1]], [[0, 7]])])
+    with pytest.raises(ValueError, match='give output_dir'):
+        MicrographIoUMetric(format_only=True)
+    with pytest.raises(FileNotFoundError, match='cannot be read'):
+        evaluate([sample('a', [[0]], [[0]])], output_dir='nowhere')
     nameless = sample('a', [[0]], [[0]])
     del nameless['img_path']
     with pytest.raises(KeyError, match='meta_keys'):

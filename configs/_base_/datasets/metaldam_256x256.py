@@ -57,5 +57,5 @@ test_dataloader = dict(
         pipeline=test_pipeline,
     ),
 )
-val_evaluator = dict(type='MicrographIoUMetric')
-test_evaluator = dict(type='MicrographIoUMetric')
+val_evaluator = [dict(type='MicrographIoUMetric'), dict(type='PhaseFractionMetric')]
+test_evaluator = [dict(type='MicrographIoUMetric'), dict(type='PhaseFractionMetric')]

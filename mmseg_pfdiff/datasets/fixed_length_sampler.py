@@ -1,0 +1,56 @@
+"""FixedLengthSampler: epochs of a given length, whatever the size of the data set."""
+
+from collections.abc import Iterator, Sized
+
+import torch
+from mmengine.dist import get_dist_info
+from mmseg.registry import DATA_SAMPLERS
+from torch.utils.data import Sampler
+
+
+@DATA_SAMPLERS.register_module()
+class FixedLengthSampler(Sampler):
+    """Goes through the shuffled data set again and again, `length` samples an epoch.
+
+    Epochs are stretches of one endless row of shuffled passes, so every sample comes up equally often in the long run.
+    With the number of real tiles as length, training on a mix takes as many iterations as training on real tiles
+    alone. The samples of an epoch follow from (seed, epoch), also in a training that was resumed.
+
+    Args:
+        dataset: Data set.
+        length: Samples of an epoch, of all processes together, >= 1.
+        seed: Same in all processes; MMEngine passes it.
+        shuffle: Must be True.
+
+    Raises:
+        ValueError: A length below 1, an empty data set, or no shuffling.
+    """
+
+    def __init__(self, dataset: Sized, length: int, seed: int | None = None, shuffle: bool = True) -> None:
+        if length < 1 or not len(dataset) or not shuffle:
+            raise ValueError(
+                f'FixedLengthSampler needs length >= 1, samples and shuffle=True; got length={length}, '
+                f'{len(dataset)} samples, shuffle={shuffle}.'
+            )
+        self.rank, self.world_size = get_dist_info()
+        self.dataset, self.length, self.seed, self.epoch = dataset, length, seed or 0, 0
+
+    def __iter__(self) -> Iterator[int]:
+        start = self.epoch * self.length
+        yield from (self._sample(n) for n in range(start + self.rank, start + self.length, self.world_size))
+
+    def _sample(self, position: int) -> int:
+        """What stands at a position of the endless row."""
+        index, place = divmod(position, len(self.dataset))
+        if index != getattr(self, '_pass', None):
+            generator = torch.Generator().manual_seed(self.seed + index)
+            self._pass, self._order = index, torch.randperm(len(self.dataset), generator=generator).tolist()
+        return self._order[place]
+
+    def __len__(self) -> int:
+        """Samples of an epoch for this process."""
+        return len(range(self.rank, self.length, self.world_size))
+
+    def set_epoch(self, epoch: int) -> None:
+        """Chooses the stretch."""
+        self.epoch = epoch

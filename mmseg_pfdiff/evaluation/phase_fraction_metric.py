@@ -1,0 +1,70 @@
+"""PhaseFractionMetric: by how much a segmentor misses the phase fractions, the number that metallographers report."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from mmengine.evaluator import BaseMetric
+from mmengine.logging import print_log
+from mmseg.registry import METRICS
+from prettytable import PrettyTable
+
+from ..phases import IGNORE_INDEX, phase_fractions
+
+
+@METRICS.register_module()
+class PhaseFractionMetric(BaseMetric):
+    """Error of the predicted phase fractions, in percentage points of the labelled pixels of each micrograph.
+
+    Logged are `fraction_error`, the mean absolute error over micrographs and classes, `fraction_error.<class>`, and
+    `fraction_bias.<class>`, the mean of predicted minus labelled. A table of all micrographs is printed. Classes that a
+    micrograph lacks count: predicting some of them is an error of its fractions.
+
+    Args:
+        ignore_index: Label of the pixels that are not counted.
+        collect_device: Of `BaseMetric`.
+        prefix: Of `BaseMetric`.
+    """
+
+    def __init__(self, ignore_index: int = IGNORE_INDEX, collect_device: str = 'cpu', prefix: str | None = None):
+        super().__init__(collect_device, prefix)
+        self.ignore_index = ignore_index
+
+    def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
+        """Measures the fractions of a batch.
+
+        Args:
+            data_batch: Not used.
+            data_samples: Predictions as dicts: `pred_sem_seg` and `gt_sem_seg`, each with `data` (1, H, W) integer,
+                and `img_path`.
+        """
+        num_classes = len(self.dataset_meta['classes'])
+        for sample in data_samples:
+            label = sample['gt_sem_seg']['data'][0].cpu()
+            known = label != self.ignore_index
+            if not known.any():
+                continue
+            predicted = torch.where(known, sample['pred_sem_seg']['data'][0].cpu(), IGNORE_INDEX)
+            label = torch.where(known, label, IGNORE_INDEX)
+            found = [100 * phase_fractions(part, num_classes) for part in (predicted, label)]
+            self.results.append((Path(sample.get('img_path', '-')).stem, *found))
+
+    def compute_metrics(self, results: list) -> dict[str, float]:
+        """Means over the micrographs; prints the table.
+
+        Args:
+            results: (name, predicted fractions, labelled fractions) of each micrograph, in percent.
+
+        Returns:
+            Metric -> points.
+        """
+        classes = self.dataset_meta['classes']
+        table = PrettyTable(['Micrograph', *classes])
+        for name, predicted, labelled in results:
+            table.add_row([name, *(f'{p:.2f} / {t:.2f}' for p, t in zip(predicted, labelled, strict=True))])
+        print_log(f'phase fractions in percent, predicted / labelled:\n{table}', logger='current')
+        errors = torch.stack([predicted - labelled for _, predicted, labelled in results])
+        by_class, bias = errors.abs().mean(0), errors.mean(0)
+        metrics = {'fraction_error': by_class.mean().item()}
+        metrics |= {f'fraction_error.{name}': value.item() for name, value in zip(classes, by_class, strict=True)}
+        return metrics | {f'fraction_bias.{name}': value.item() for name, value in zip(classes, bias, strict=True)}
