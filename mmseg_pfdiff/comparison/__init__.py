@@ -1,0 +1,5 @@
+"""Comparing ways of adding synthetic pairs: a plan, its runs, and an honest table."""
+
+from .plan import Plan, read_plan
+
+__all__ = ['Plan', 'read_plan']

@@ -1,0 +1,98 @@
+"""The config of each training of a comparison."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmseg.registry import DATASETS
+
+from ..engine.run_checks import class_names
+from .plan import REAL, Plan, Training
+
+
+def with_options(config: Config, options: Mapping) -> Config:
+    """A config with settings over it, keys dotted as on a command line."""
+    config.merge_from_dict(dict(options))
+    return config
+
+
+def with_data_root(config: Config, root: str) -> Config:
+    """A config whose real data sets lie at another place."""
+    for part in ('train', 'val', 'test'):
+        loader = config.get(f'{part}_dataloader')
+        if loader is not None:
+            real = loader.dataset.get('real', loader.dataset)
+            real.data_root = root
+    return config
+
+
+def generator_config(training: Training, root: str) -> Config:
+    """The config that trains a generator.
+
+    Args:
+        training: As of the plan.
+        root: Of the data set.
+
+    Returns:
+        The config, complete.
+    """
+    config = with_data_root(Config.fromfile(training.config), root)
+    options = {'train_cfg.max_epochs': training.epochs, 'train_cfg.val_interval': training.epochs}
+    return with_options(config, {**options, **training.options})
+
+
+def number_of_real_samples(plan: Plan, segmentor: str, split: str) -> int:
+    """Real training samples of a segmentor's config on a split."""
+    config = with_options(Config.fromfile(plan.segmentors[segmentor]), plan.segmentor_options)
+    init_default_scope(config.get('default_scope', 'mmseg'))
+    return len(DATASETS.build(with_data_root(config, plan.data[split]).train_dataloader.dataset.real))
+
+
+def plan_classes(plan: Plan) -> tuple[str, ...]:
+    """Names of the classes, as the first segmentor's real data set has them."""
+    config = Config.fromfile(next(iter(plan.segmentors.values())))
+    init_default_scope(config.get('default_scope', 'mmseg'))
+    return class_names(config.train_dataloader.dataset.real)
+
+
+def segmentor_config(
+    plan: Plan, split: str, method: str, segmentor: str, ratio: int, seed: int, pairs: Path | None
+) -> Config:
+    """The config of one training of a segmentor.
+
+    Args:
+        plan: The comparison.
+        split: Name of the split.
+        method: Name of the method, or 'real'.
+        segmentor: Name of the segmentor.
+        ratio: Synthetic samples per real one; 0 for 'real'.
+        seed: Of the training.
+        pairs: Pair folder of the method; None for 'real'.
+
+    Returns:
+        The config, complete.
+
+    Raises:
+        ValueError: The segmentor's config does not train on a `SyntheticPairMix`.
+    """
+    config = with_options(Config.fromfile(plan.segmentors[segmentor]), plan.segmentor_options)
+    mix = config.train_dataloader.dataset
+    if mix.get('type') != 'SyntheticPairMix':
+        raise ValueError(
+            f'{plan.segmentors[segmentor]} trains on a {mix.get("type")}; a plan needs configs that train on a '
+            'SyntheticPairMix, such as configs/pfdiff/unet_r50_ratio8.py.'
+        )
+    with_data_root(config, plan.data[split])
+    if plan.budget == 'iterations':
+        real = number_of_real_samples(plan, segmentor, split)
+        config.train_dataloader.sampler = dict(type='FixedLengthSampler', length=real)
+    if method == REAL:
+        config.train_dataloader.dataset = mix.real
+    else:
+        mix.ratio = ratio
+        mix.synthetic.data_root = str(pairs)
+    config.train_cfg.max_epochs = plan.epochs
+    config.randomness = dict(seed=seed)
+    config.custom_hooks = [*config.get('custom_hooks', []), dict(type='EpochSeedHook')]
+    return config

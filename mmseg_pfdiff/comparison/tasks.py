@@ -1,0 +1,110 @@
+"""The tasks of a comparison, in an order in which each finds what it needs."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from .plan import REAL, Method, Plan
+from .run_configs import number_of_real_samples
+
+# Generated pairs beyond those that are needed, as some are not kept.
+SPARE = 1.05
+
+
+class Task(NamedTuple):
+    """A piece of work that is done once.
+
+    Attributes:
+        kind: 'generator', 'pairs', 'segmentor' or 'test'.
+        name: Unique; a path below the work dir, where what it makes lies.
+        needs: Names of the tasks that come first.
+        units: How much work: epochs of a generator, pairs, epochs on real tiles of a segmentor, one test.
+        about: What it works with: names of the plan by 'split', 'generator', 'method', 'segmentor', 'ratio', 'seed'.
+    """
+
+    kind: str
+    name: str
+    needs: tuple[str, ...]
+    units: float
+    about: dict
+
+
+def run_name(split: str, segmentor: str, method: str, ratio: int, seed: int) -> str:
+    """Name of the training of a segmentor."""
+    return f'runs/{split}/{segmentor}/{method}/x{ratio}/seed{seed}'
+
+
+def tried_ratios(plan: Plan, method: str) -> tuple[int, ...]:
+    """The ratios of a method; 0 for training on real tiles alone."""
+    return (0,) if method == REAL else tuple(plan.ratios)
+
+
+def needed_pairs(plan: Plan, split: str) -> int:
+    """Kept pairs that the largest ratio takes."""
+    return max(plan.ratios) * max(number_of_real_samples(plan, name, split) for name in plan.segmentors)
+
+
+def list_tasks(plan: Plan) -> list[Task]:
+    """All tasks of a plan.
+
+    Args:
+        plan: The comparison.
+
+    Returns:
+        Tasks; what one needs stands before it.
+    """
+    return [task for split in plan.data for task in _tasks_of_split(plan, split)]
+
+
+def _tasks_of_split(plan: Plan, split: str) -> Iterator[Task]:
+    parts = {name: method_generators(method) for name, method in plan.methods.items()}
+    for name in dict.fromkeys(part for used in parts.values() for part in used):
+        units = plan.generators[name].epochs
+        yield Task('generator', f'generators/{split}/{name}', (), units, dict(split=split, generator=name))
+    pairs = SPARE * needed_pairs(plan, split)
+    for method, used in parts.items():
+        needs = tuple(f'generators/{split}/{name}' for name in used)
+        yield Task('pairs', f'pairs/{split}/{method}', needs, pairs, dict(split=split, method=method))
+    for segmentor in plan.segmentors:
+        for method in (REAL, *plan.methods):
+            yield from _tasks_of_method(plan, split, segmentor, method)
+
+
+def _tasks_of_method(plan: Plan, split: str, segmentor: str, method: str) -> Iterator[Task]:
+    needs = () if method == REAL else (f'pairs/{split}/{method}',)
+    # The ratio is chosen once for all splits and seeds.
+    trainings = tuple(
+        run_name(part, segmentor, method, ratio, seed)
+        for part in plan.data for ratio in tried_ratios(plan, method) for seed in plan.seeds
+    )  # fmt: skip
+    for seed in plan.seeds:
+        about = dict(split=split, segmentor=segmentor, method=method, seed=seed)
+        for ratio in tried_ratios(plan, method):
+            units = plan.epochs * (1 + ratio if plan.budget == 'epochs' else 1)
+            name = run_name(split, segmentor, method, ratio, seed)
+            yield Task('segmentor', name, needs, units, dict(about, ratio=ratio))
+        yield Task('test', f'tests/{split}/{segmentor}/{method}/seed{seed}', trainings, 1, about)
+
+
+def method_generators(method: Method) -> list[str]:
+    """Names of the models that draw the pairs of a method."""
+    return [name for name in (method.generator, method.image, method.super_resolution) if name]
+
+
+def last_checkpoint(folder: Path) -> str:
+    """The last weights of a training.
+
+    Args:
+        folder: Its work dir.
+
+    Returns:
+        Path.
+
+    Raises:
+        FileNotFoundError: There are none.
+    """
+    mark = folder / 'last_checkpoint'
+    if not mark.is_file():
+        raise FileNotFoundError(f'{mark} is not there: the training has left no checkpoint.')
+    # The folder may have been moved since.
+    return str(folder / Path(mark.read_text().strip()).name)

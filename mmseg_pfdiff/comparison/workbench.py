@@ -1,0 +1,248 @@
+"""Doing the tasks of a comparison: commands, logs, marks of what is done, a deadline."""
+
+import fcntl
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from ..datasets import PairFolder
+from ..files import write_atomically
+from .plan import REAL, Plan
+from .results import chosen_ratio
+from .run_configs import generator_config, segmentor_config
+from .tasks import SPARE, Task, last_checkpoint, list_tasks, needed_pairs, run_name
+
+# Rounds of generating more, where many pairs are not kept.
+ROUNDS = 4
+WAIT = 5.0  # seconds between looks at what another process does
+LAUNCHERS = {
+    'none': [sys.executable],
+    'pytorch': [sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc_per_node={processes}', '--'],
+    'slurm': ['srun', sys.executable],
+    'mpi': ['mpirun', sys.executable],
+}
+PACKAGES = ('torch', 'diffusers', 'segmentation-models-pytorch', 'mmengine', 'onedl-mmengine', 'numpy')
+
+
+class OutOfTimeError(Exception):
+    """The deadline has come; what was under way goes on next time."""
+
+
+class Workbench:
+    """Does the tasks of a plan in a folder. Several processes may share the work: each task is done by one of them.
+
+    Args:
+        plan: The comparison.
+        work_dir: Where everything lies.
+        tools: Folder with `train.py`, `generate_pairs.py` and `test.py`.
+        launcher: 'none', 'pytorch', 'slurm' or 'mpi', for trainings and generation.
+        processes: Of the launcher 'pytorch'.
+        max_hours: When to stop, from now.
+
+    Attributes:
+        tasks: All tasks of the plan, in order.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        work_dir: str | Path,
+        tools: Path,
+        launcher: str = 'none',
+        processes: int = 1,
+        max_hours: float = math.inf,
+    ) -> None:
+        self.plan, self.work_dir, self.tools = plan, Path(work_dir), tools
+        self.launcher = launcher
+        self.start = [part.format(processes=processes) for part in LAUNCHERS[launcher]]
+        self.deadline = time.monotonic() + 3600 * max_hours
+        self.tasks = list_tasks(plan)
+
+    def done(self, task: Task | str) -> bool:
+        """Whether a task is done."""
+        return self._mark(task if isinstance(task, str) else task.name).exists()
+
+    def seconds(self, task: Task) -> float | None:
+        """What a task took, over all its interruptions; None while it is not done."""
+        return json.loads(self._mark(task.name).read_text())['seconds'] if self.done(task) else None
+
+    def report(self, test: Task) -> Path:
+        """What a test leaves."""
+        return self.work_dir / test.name / 'test.json'
+
+    def work(self) -> None:
+        """Does what is not done yet, and waits for what other processes do.
+
+        Raises:
+            OutOfTimeError: The deadline has come.
+            RuntimeError: A command failed; the message ends with the last it printed.
+        """
+        while pending := [task for task in self.tasks if not self.done(task)]:
+            ready = [task for task in pending if all(self.done(name) for name in task.needs)]
+            if not any(self._try(task) for task in ready):
+                self._check_time()
+                time.sleep(WAIT)
+
+    def _try(self, task: Task) -> bool:
+        """Does a task unless another process is at it; whether it did."""
+        with self._locked(task) as lock:
+            if lock is None or self.done(task):
+                return lock is not None
+            self._lock = lock
+            number = sum(map(self.done, self.tasks)) + 1
+            print(f'[{number}/{len(self.tasks)}] {task.name} ...', flush=True)
+            before = self._spent(task)
+            start = time.monotonic()
+            try:
+                getattr(self, f'_do_{task.kind}')(task)
+            except BaseException:
+                self._write(task, 'spent', dict(seconds=before + time.monotonic() - start))
+                raise
+            seconds = before + time.monotonic() - start
+            self._write(task, 'done', dict(seconds=seconds, about=task.about, versions=installed_versions()))
+            print(f'[{number}/{len(self.tasks)}] {task.name}: {seconds:.0f} s', flush=True)
+            return True
+
+    def _do_generator(self, task: Task) -> None:
+        split, name = task.about['split'], task.about['generator']
+        self._train(task, generator_config(self.plan.generators[name], self.plan.data[split]))
+
+    def _do_pairs(self, task: Task) -> None:
+        split = task.about['split']
+        method = self.plan.methods[task.about['method']]
+        needed = needed_pairs(self.plan, split)
+        command = ['generate_pairs.py', *self._model(split, method.generator), '--out', str(self.work_dir / task.name)]
+        for option, name in (('image', method.image), ('sr', method.super_resolution)):
+            if name:
+                config, checkpoint = self._model(split, name)
+                command += [f'--{option}-config', config, f'--{option}-checkpoint', checkpoint]
+        number = math.ceil(SPARE * needed)
+        for _ in range(ROUNDS):
+            # Options that take many values must come last.
+            self._run(task, [*command, '--num', str(number), *method.arguments])
+            kept = sum(row.kept for row in PairFolder(self.work_dir / task.name).rows())
+            if kept >= needed:
+                return
+            number = math.ceil(SPARE * number * needed / max(kept, 1))
+        raise RuntimeError(
+            f'{task.name}: only {kept} pairs are kept, {needed} are needed. Let more pixels move (--max-moved in the '
+            "method's arguments), guide the generator (model.fraction_guidance), or lower the ratios."
+        )
+
+    def _do_segmentor(self, task: Task) -> None:
+        about = task.about
+        pairs = None if about['method'] == REAL else self.work_dir / f'pairs/{about["split"]}/{about["method"]}'
+        self._train(task, segmentor_config(self.plan, **about, pairs=pairs))
+        # The best weights of the validation part are tested; those of the last epochs only served to resume.
+        for path in (self.work_dir / task.name).glob('epoch_*.pth'):
+            path.unlink()
+
+    def _do_test(self, task: Task) -> None:
+        about = dict(task.about)
+        ratio = chosen_ratio(self.plan, self.work_dir, about['segmentor'], about['method'])
+        folder = self.work_dir / run_name(**about, ratio=ratio)
+        best = sorted(folder.glob('best_mIoU_*.pth'))
+        if not best:
+            raise RuntimeError(f'{folder} holds no best_mIoU_*.pth: its config must have save_best="mIoU".')
+        report = self.report(task)
+        arguments = [str(folder / 'config.py'), str(best[-1]), '--work-dir', str(report.parent)]
+        self._run(task, ['test.py', *arguments], alone=True)
+
+    def _model(self, split: str, name: str) -> tuple[str, str]:
+        folder = self.work_dir / f'generators/{split}/{name}'
+        return str(folder / 'config.py'), last_checkpoint(folder)
+
+    def _train(self, task: Task, config) -> None:
+        folder = self.work_dir / task.name
+        path, text = folder / 'config.py', config.pretty_text
+        if path.exists() and path.read_text() != text:
+            raise ValueError(f'{path} is of another plan than this one. Give another --work-dir.')
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, text.encode())
+        self._run(task, ['train.py', str(path), '--work-dir', str(folder), '--resume'])
+
+    def _run(self, task: Task, arguments: Sequence[str], alone: bool = False) -> None:
+        """Runs a tool, its output into the task's log, until it ends or the deadline comes."""
+        command = [*(LAUNCHERS['none'] if alone else self.start), str(self.tools / arguments[0]), *arguments[1:]]
+        if not alone and self.launcher != 'none':
+            command += ['--launcher', self.launcher]
+        log = self.work_dir / 'state' / f'{task.name}.log'
+        with open(log, 'a') as file:
+            print('$', *command, file=file, flush=True)
+            # The command holds the lock too: it may outlive this process, and must not meet itself then.
+            process = subprocess.Popen(
+                command, stdout=file, stderr=subprocess.STDOUT, start_new_session=True, pass_fds=[self._lock]
+            )
+            try:
+                code = self._wait(process)
+            except BaseException:
+                stop(process)
+                raise
+        if code:
+            raise RuntimeError(f'{task.name} failed; {log} ends with\n{log.read_text()[-2000:]}')
+
+    def _wait(self, process: subprocess.Popen) -> int:
+        while True:
+            try:
+                return process.wait(timeout=0.5)
+            except subprocess.TimeoutExpired:
+                self._check_time()
+
+    def _check_time(self) -> None:
+        if time.monotonic() > self.deadline:
+            raise OutOfTimeError
+
+    @contextmanager
+    def _locked(self, task: Task) -> Iterator[int | None]:
+        """The lock of a task, a file descriptor; None if another process holds it."""
+        path = self.work_dir / 'state' / f'{task.name}.lock'
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(path, 'w') as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield None
+                return
+            yield file.fileno()
+
+    def _mark(self, name: str, what: str = 'done') -> Path:
+        return self.work_dir / 'state' / f'{name}.{what}.json'
+
+    def _spent(self, task: Task) -> float:
+        path = self._mark(task.name, 'spent')
+        return json.loads(path.read_text())['seconds'] if path.exists() else 0.0
+
+    def _write(self, task: Task, what: str, content: dict) -> None:
+        write_atomically(self._mark(task.name, what), (json.dumps(content, indent=1) + '\n').encode())
+
+
+def stop(process: subprocess.Popen) -> None:
+    """Ends a process and those it started."""
+    for sign in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, sign)
+            process.wait(timeout=20)
+            return
+        except ProcessLookupError:
+            return
+        except subprocess.TimeoutExpired:
+            continue
+
+
+def installed_versions() -> dict[str, str]:
+    """Versions of the packages that decide results."""
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
