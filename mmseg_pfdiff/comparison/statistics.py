@@ -72,7 +72,8 @@ def paired_differences(
         seed: Of the bootstrap.
 
     Returns:
-        1 + K differences with 95 % intervals, in points: of the mean IoU, then of each class.
+        1 + K differences with 95 % intervals, in points: of the mean IoU, then of each class. One seed and one
+        micrograph tell nothing of the spread: their intervals are NaN.
 
     Raises:
         ValueError: The two were not tested on the same micrographs.
@@ -81,9 +82,11 @@ def paired_differences(
         names = {result.micrographs for result in (*one, *other)}
         if len(names) != 1:
             raise ValueError(f'Results of different test micrographs cannot be paired: {sorted(names)}.')
+    value = _difference(ours, theirs)
+    if len(ours[0]) == 1 and all(len(split[0].micrographs) == 1 for split in ours):
+        return [Interval(float(one), np.nan, np.nan) for one in value]
     rng = np.random.default_rng(seed)
     drawn = [_difference(ours, theirs, rng) for _ in range(BOOTSTRAP)]
-    value = _difference(ours, theirs)
     tail = 100 * (1 - LEVEL) / 2
     with np.errstate(all='ignore'):
         low, high = np.nanpercentile(np.array(drawn), [tail, 100 - tail], axis=0)

@@ -22,7 +22,9 @@ def mean_and_deviation(values: Sequence[float]) -> str:
 
 def interval(one: Interval) -> str:
     """`+1.2 [-0.3, 2.5]`."""
-    return '-' if np.isnan(one.value) else f'{one.value:+.2f} [{one.low:+.2f}, {one.high:+.2f}]'
+    if np.isnan(one.value):
+        return '-'
+    return f'{one.value:+.2f}' + ('' if np.isnan(one.low) else f' [{one.low:+.2f}, {one.high:+.2f}]')
 
 
 def score_table(summary: Summary) -> Rows:

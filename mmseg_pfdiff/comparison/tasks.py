@@ -1,5 +1,6 @@
 """The tasks of a comparison, in an order in which each finds what it needs."""
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -53,7 +54,7 @@ def list_tasks(plan: Plan) -> list[Task]:
     Returns:
         Tasks; what one needs stands before it.
     """
-    return [task for split in plan.data for task in _tasks_of_split(plan, split)]
+    return [task for split in plan.data for task in _tasks_of_split(plan, split)] + list(_tests(plan))
 
 
 def _tasks_of_split(plan: Plan, split: str) -> Iterator[Task]:
@@ -65,25 +66,25 @@ def _tasks_of_split(plan: Plan, split: str) -> Iterator[Task]:
     for method, used in parts.items():
         needs = tuple(f'generators/{split}/{name}' for name in used)
         yield Task('pairs', f'pairs/{split}/{method}', needs, pairs, dict(split=split, method=method))
-    for segmentor in plan.segmentors:
-        for method in (REAL, *plan.methods):
-            yield from _tasks_of_method(plan, split, segmentor, method)
-
-
-def _tasks_of_method(plan: Plan, split: str, segmentor: str, method: str) -> Iterator[Task]:
-    needs = () if method == REAL else (f'pairs/{split}/{method}',)
-    # The ratio is chosen once for all splits and seeds.
-    trainings = tuple(
-        run_name(part, segmentor, method, ratio, seed)
-        for part in plan.data for ratio in tried_ratios(plan, method) for seed in plan.seeds
-    )  # fmt: skip
-    for seed in plan.seeds:
-        about = dict(split=split, segmentor=segmentor, method=method, seed=seed)
+    for segmentor, method, seed in itertools.product(plan.segmentors, (REAL, *plan.methods), plan.seeds):
         for ratio in tried_ratios(plan, method):
-            units = plan.epochs * (1 + ratio if plan.budget == 'epochs' else 1)
             name = run_name(split, segmentor, method, ratio, seed)
-            yield Task('segmentor', name, needs, units, dict(about, ratio=ratio))
-        yield Task('test', f'tests/{split}/{segmentor}/{method}/seed{seed}', trainings, 1, about)
+            needs = () if method == REAL else (f'pairs/{split}/{method}',)
+            units = plan.epochs * (1 + ratio if plan.budget == 'epochs' else 1)
+            about = dict(split=split, segmentor=segmentor, method=method, ratio=ratio, seed=seed)
+            yield Task('segmentor', name, needs, units, about)
+
+
+def _tests(plan: Plan) -> Iterator[Task]:
+    """One for each split and seed, whatever the ratio: that is chosen once for all of them."""
+    for segmentor, method in itertools.product(plan.segmentors, (REAL, *plan.methods)):
+        trainings = tuple(
+            run_name(split, segmentor, method, ratio, seed)
+            for split, ratio, seed in itertools.product(plan.data, tried_ratios(plan, method), plan.seeds)
+        )
+        for split, seed in itertools.product(plan.data, plan.seeds):
+            about = dict(split=split, segmentor=segmentor, method=method, seed=seed)
+            yield Task('test', f'tests/{split}/{segmentor}/{method}/seed{seed}', trainings, 1, about)
 
 
 def method_generators(method: Method) -> list[str]:

@@ -148,26 +148,27 @@ class Workbench:
     def _do_test(self, task: Task) -> None:
         about = dict(task.about)
         ratio = chosen_ratio(self.plan, self.work_dir, about['segmentor'], about['method'])
-        folder = self.work_dir / run_name(**about, ratio=ratio)
+        name = run_name(**about, ratio=ratio)
+        folder = self.work_dir / name
         best = sorted(folder.glob('best_mIoU_*.pth'))
         if not best:
             raise RuntimeError(f'{folder} holds no best_mIoU_*.pth: its config must have save_best="mIoU".')
         report = self.report(task)
-        arguments = [str(folder / 'config.py'), str(best[-1]), '--work-dir', str(report.parent)]
+        arguments = [str(self._config(name)), str(best[-1]), '--work-dir', str(report.parent)]
         self._run(task, ['test.py', *arguments], alone=True)
 
     def _model(self, split: str, name: str) -> tuple[str, str]:
-        folder = self.work_dir / f'generators/{split}/{name}'
-        return str(folder / 'config.py'), last_checkpoint(folder)
+        task = f'generators/{split}/{name}'
+        return str(self._config(task)), last_checkpoint(self.work_dir / task)
 
     def _train(self, task: Task, config) -> None:
-        folder = self.work_dir / task.name
-        path, text = folder / 'config.py', config.pretty_text
+        # The Runner writes the config it was given, with its own additions, to the work dir: ours lies elsewhere.
+        path, text = self._config(task.name), config.pretty_text
         if path.exists() and path.read_text() != text:
             raise ValueError(f'{path} is of another plan than this one. Give another --work-dir.')
-        folder.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, text.encode())
-        self._run(task, ['train.py', str(path), '--work-dir', str(folder), '--resume'])
+        self._run(task, ['train.py', str(path), '--work-dir', str(self.work_dir / task.name), '--resume'])
 
     def _run(self, task: Task, arguments: Sequence[str], alone: bool = False) -> None:
         """Runs a tool, its output into the task's log, until it ends or the deadline comes."""
@@ -215,6 +216,10 @@ class Workbench:
 
     def _mark(self, name: str, what: str = 'done') -> Path:
         return self.work_dir / 'state' / f'{name}.{what}.json'
+
+    def _config(self, name: str) -> Path:
+        """The config of a training."""
+        return self.work_dir / 'state' / name / 'config.py'
 
     def _spent(self, task: Task) -> float:
         path = self._mark(task.name, 'spent')

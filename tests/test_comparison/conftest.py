@@ -11,7 +11,7 @@ NOT_IN_WORKERS = {
 }
 
 
-def write_plan(path: Path, data: Path, **fields) -> Path:
+def write_plan(path: Path, root: Path, **fields) -> Path:
     """A plan of the smallest networks that the configs allow."""
     pf_diffseg = {
         'model.data_preprocessor.size': 32,
@@ -34,7 +34,7 @@ def write_plan(path: Path, data: Path, **fields) -> Path:
         'default_hooks.checkpoint.interval': 1,
     }
     plan = dict(
-        data=dict(demo=str(data)),
+        data=dict(demo=str(root)),
         seeds=[0],
         ratios=[1],
         epochs=2,

@@ -1,0 +1,51 @@
+import json
+
+import pytest
+
+from mmseg_pfdiff.comparison import read_plan
+from mmseg_pfdiff.comparison.results import chosen_ratio, read_test, validation_curve
+from mmseg_pfdiff.comparison.tasks import last_checkpoint, run_name
+
+
+def write_scores(folder, scores, name='20260101'):
+    path = folder / name / 'vis_data/scalars.json'
+    path.parent.mkdir(parents=True)
+    lines = [json.dumps(dict(loss=1.0, step=1))] + [
+        json.dumps(dict(mIoU=score, step=n)) for n, score in enumerate(scores)
+    ]
+    path.write_text('\n'.join(lines) + '\n{"mIoU": 9')
+
+
+def test_the_curve_of_a_run_that_was_killed(tmp_path):
+    write_scores(tmp_path, [10.0, 30.0])
+    write_scores(tmp_path, [float('nan'), 20.0], '20260102')
+    assert validation_curve(tmp_path) == [10, 30, 20]
+
+
+def test_the_ratio_with_the_best_mean_over_seeds(plan_file, tmp_path):
+    plan = read_plan(plan_file)._replace(seeds=[0, 1], ratios=[1, 2, 4])
+    for ratio, scores in ((1, (50, 10)), (2, (40, 30)), (4, (30, 40))):
+        for seed, score in enumerate(scores):
+            write_scores(tmp_path / run_name('demo', 'unet_r18', 'pf-diffseg', ratio, seed), [5, score, 1])
+    assert chosen_ratio(plan, tmp_path, 'unet_r18', 'pf-diffseg') == 2
+    assert chosen_ratio(plan._replace(ratios=[1]), tmp_path, 'unet_r18', 'pf-diffseg') == 1
+    with pytest.raises(ValueError, match='holds no validation'):
+        chosen_ratio(plan._replace(ratios=[1, 8]), tmp_path, 'unet_r18', 'pf-diffseg')
+
+
+def test_reports_without_their_sum(tmp_path):
+    rows = [
+        dict(micrograph=name, pixels=dict(intersection=[n, 1], predicted=[n, 2], labelled=[n, 3]))
+        for n, name in enumerate(('a', 'b', 'all'))
+    ]
+    (tmp_path / 'test.json').write_text(json.dumps(rows))
+    found = read_test(tmp_path / 'test.json')
+    assert found.micrographs == ('a', 'b') and found.intersection.tolist() == [[0, 1], [1, 1]]
+    assert found.labelled.tolist() == [[0, 3], [1, 3]]
+
+
+def test_the_last_checkpoint_of_a_folder_that_was_moved(tmp_path):
+    (tmp_path / 'last_checkpoint').write_text('/somewhere/else/epoch_3.pth')
+    assert last_checkpoint(tmp_path) == str(tmp_path / 'epoch_3.pth')
+    with pytest.raises(FileNotFoundError, match='has left no checkpoint'):
+        last_checkpoint(tmp_path / 'nowhere')
