@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import torch
 from mmengine.model import BaseModel
 from mmengine.optim import OptimWrapper, OptimWrapperDict
+from mmengine.runner.checkpoint import get_state_dict
 from mmengine.structures import PixelData
 from mmseg.registry import MODELS
 from torch import Tensor, nn
@@ -62,6 +63,11 @@ class AdversarialModel(BaseModel):
     def device(self) -> torch.device:
         """Where the networks are."""
         return next(self.parameters()).device
+
+    def state_dict(self, *args, **kwargs) -> dict[str, Tensor]:
+        """Weights by name, without the wrappers of distributed training: one process loads what several have saved."""
+        # torch's own names them 'generator.module...', under which nothing finds them again.
+        return get_state_dict(self, *args, **kwargs)
 
     @abstractmethod
     def draw(self, inputs: dict) -> Tensor:

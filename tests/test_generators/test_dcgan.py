@@ -91,6 +91,18 @@ def test_the_steps_are_those_written_out_by_hand():
         torch.testing.assert_close(value, weights(twin)[name], msg=name)
 
 
+def test_wrapped_networks_train_and_keep_their_names():
+    model, twin = make_dcgan(), make_dcgan()
+    names = list(model.state_dict())
+    assert set(names) == set(torch.nn.Module.state_dict(twin))
+    for name in ('generator', 'discriminator'):
+        setattr(model, name, torch.nn.DataParallel(getattr(model, name), device_ids=[]))
+    model.train_step(batch(4), build_optim_wrapper(model, OPTIMIZERS))
+    assert list(model.state_dict()) == names
+    twin.load_state_dict(model.state_dict())
+    assert torch.equal(model.eval().draw_labels(0, [0, 1]), twin.eval().draw_labels(0, [0, 1]))
+
+
 def test_frozen_lets_gradients_of_the_input_through():
     layer = torch.nn.Linear(2, 1)
     x = torch.ones(1, 2, requires_grad=True)
