@@ -5,8 +5,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import torch
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
+from mmengine.structures import PixelData
 from mmseg.registry import HOOKS
 from mmseg.structures import SegDataSample
 
@@ -16,6 +18,9 @@ from ..evaluation.pair_grid import pair_grid
 @HOOKS.register_module()
 class PairPictureHook(Hook):
     """Writes `<work_dir>/pairs/epoch_<n>.png`: for each condition the drawn image and mask above the real ones.
+
+    The caption tells the fractions asked for, or those of the mask if the model takes none. The image of a model that
+    draws masks alone is black.
 
     Args:
         max_pairs: Columns of the picture.
@@ -34,11 +39,14 @@ class PairPictureHook(Hook):
         """Keeps pairs until the picture is full."""
         for sample in (outputs or [])[: self.max_pairs - len(self.columns)]:
             self.columns.append(self._panels(sample))
-            self.captions.append(' '.join(f'{100 * value:.0f}' for value in sample.target_fractions.tolist()))
+            fractions = sample.get('target_fractions', sample.measured_fractions)
+            self.captions.append(' '.join(f'{100 * value:.0f}' for value in fractions.tolist()))
 
     @staticmethod
     def _panels(sample: SegDataSample) -> list[np.ndarray]:
-        fields = (sample.pred_image, sample.pred_sem_seg, sample.real_image, sample.real_sem_seg)
+        black = PixelData(data=torch.zeros_like(sample.pred_sem_seg.data))
+        image = sample.get('pred_image', black)
+        fields = (image, sample.pred_sem_seg, sample.real_image, sample.real_sem_seg)
         return [field.data[0].cpu().numpy().round().astype(np.uint8) for field in fields]
 
     def after_val_epoch(self, runner: Runner, metrics: dict | None = None) -> None:
@@ -51,4 +59,4 @@ class PairPictureHook(Hook):
         picture = pair_grid(self.columns, runner.val_dataloader.dataset.metainfo['palette'], self.captions, enlarge)
         path = folder / f'epoch_{runner.epoch}.png'
         cv2.imwrite(str(path), picture[..., ::-1])
-        runner.logger.info(f'Drawn pairs above real ones of the same fractions: {path}')
+        runner.logger.info(f'Drawn pairs above real ones: {path}')

@@ -1,9 +1,11 @@
-"""The diffusion models: phase fractions to pairs, and pairs to twice their resolution."""
+"""The diffusion models, phase fractions to pairs and pairs to twice their resolution, and the GAN baseline."""
 
 from .cascade import PairCascade
+from .dcgan import DCGAN
 from .model_card import GeneratorCard
 from .pair_diffusion import PairDiffusion
 from .pf_diffseg import PFDiffSeg
+from .pix2pixhd import Pix2PixHD
 from .preprocessor import DecodedPairs, PairDataPreprocessor
 from .pretrained import load_cascade, save_cascade
 from .samplers import SAMPLERS, RenoiseScheduler, Sampler, build_sampler
@@ -13,6 +15,7 @@ from .two_stage import TwoStageCascade
 from .unet import PairUNet
 
 __all__ = [
+    'DCGAN',
     'SAMPLERS',
     'DecodedPairs',
     'GeneratorCard',
@@ -24,6 +27,7 @@ __all__ = [
     'PairDiffusion',
     'PairSuperResolution',
     'PairUNet',
+    'Pix2PixHD',
     'RenoiseScheduler',
     'Sampler',
     'TwoStageCascade',

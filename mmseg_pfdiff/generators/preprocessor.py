@@ -152,5 +152,9 @@ class PairDataPreprocessor(BaseDataPreprocessor):
         Returns:
             Images, labels, margins, plain labels.
         """
-        images = ((pairs[:, 0].float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
-        return DecodedPairs(images, *self.codec.decode(pairs[:, 1:], fractions, speck_area))
+        return DecodedPairs(self.decode_images(pairs[:, 0]), *self.codec.decode(pairs[:, 1:], fractions, speck_area))
+
+    @staticmethod
+    def decode_images(channel: Tensor) -> Tensor:
+        """The image channel of pair tensors, float in [-1, 1], to grey values of the same shape, uint8."""
+        return ((channel.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)

@@ -1,5 +1,7 @@
 import pytest
 import torch
+from mmengine.structures import PixelData
+from mmseg.structures import SegDataSample
 
 from mmseg_pfdiff.generators import PairSuperResolution, PFDiffSeg
 
@@ -28,3 +30,27 @@ def generator():
 @pytest.fixture
 def super_resolution():
     return make_super_resolution()
+
+
+# For the GANs.
+OPTIMIZERS = dict(
+    constructor='PerModuleOptimWrapperConstructor',
+    optimizer=dict(type='Adam', lr=2e-4, betas=(0.5, 0.999)),
+    modules=dict(generator=dict(), discriminator=dict()),
+)
+
+
+def batch(n, size=16):
+    """A batch of a data loader: label maps of two halves, images that follow them."""
+    samples, images = [], []
+    for i in range(n):
+        label = torch.full((size, size), i % 4)
+        label[:, size // 2 :] = (i + 1) % 4
+        samples.append(SegDataSample(gt_sem_seg=PixelData(data=label[None])))
+        images.append((60 * label + 20).to(torch.uint8)[None])
+    return dict(inputs=images, data_samples=samples)
+
+
+def weights(model):
+    """A copy of all weights by name."""
+    return {name: value.detach().clone() for name, value in model.named_parameters()}
