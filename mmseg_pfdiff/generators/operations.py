@@ -6,6 +6,7 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
+from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from .pair_diffusion import PairDiffusion
@@ -38,17 +39,16 @@ def count_operations(config: Config) -> Operations:
     """
     init_default_scope(config.get('default_scope', 'mmseg'))
     with torch.device('meta'):
-        model = MODELS.build(config.model).eval()
+        # In training mode, where guidance does not double the work.
+        model = MODELS.build(config.model)
         if not isinstance(model, PairDiffusion):
-            raise ValueError(f'A {type(model).__name__} is no generator; its operations are not counted here.')
-        size, channels = model.data_preprocessor.size, model.data_preprocessor.num_channels
+            raise ValueError(f'A {type(model).__name__} is no diffusion model; its operations are not counted here.')
+        size, codec = model.data_preprocessor.size, model.data_preprocessor.codec
+        pairs = torch.empty(1, model.data_preprocessor.num_channels, size, size)
         if isinstance(model, PairSuperResolution):
-            channels *= 2
-            fractions = None
+            condition = model.from_low_resolution(F.avg_pool2d(pairs, model.factor))
         else:
-            fractions = torch.empty(1, model.data_preprocessor.codec.num_classes)
-        x = torch.empty(1, channels, size, size)
-        level = torch.empty(1) if getattr(model, 'max_noise', 0) else None
+            condition = model.condition(dict(pairs=pairs, fractions=torch.empty(1, codec.num_classes)))
         with FlopCounterMode(display=False) as counter, torch.no_grad():
-            model.unet(x, torch.empty(1), fractions, level)
+            model.predict(torch.empty(1, model.channels, size, size), torch.empty(1), condition)
     return Operations(sum(p.numel() for p in model.unet.parameters()), counter.get_total_flops())

@@ -20,7 +20,7 @@ def test_a_network_by_hand():
 
 
 def test_the_tool_prints_the_published_sizes(capsys):
-    names = ['pf-diffseg_128x128', 'pair-sr_128to256']
+    names = ['pf-diffseg_128x128', 'pair-sr_128to256', 'seg-guided-mask_128x128', 'seg-guided-image_128x128']
     run_tool('count_operations.py', *(ROOT / f'configs/pfdiff/{name}.py' for name in names))
     out = capsys.readouterr().out
     # The paper: 113.7 M parameters; 124 and 498 GFLOP by an independent count of Tables A2 and A3.
@@ -28,5 +28,11 @@ def test_the_tool_prints_the_published_sizes(capsys):
 
 
 def test_networks_that_are_no_generators(tmp_path):
-    with pytest.raises(SystemExit, match='is no generator'):
+    with pytest.raises(SystemExit, match='is no diffusion model'):
         run_tool('count_operations.py', ROOT / 'configs/pfdiff/unet_r18_128x128_real.py')
+
+
+def test_the_fast_networks_are_small():
+    for name, base in (('pf-diffseg_fast-128x128', 124.5e9), ('pair-sr_fast-128to256', 495.3e9)):
+        found = count_operations(Config.fromfile(ROOT / f'configs/pfdiff/{name}.py'))
+        assert found.parameters <= 30e6 and found.flops < base / 5

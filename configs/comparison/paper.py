@@ -1,0 +1,51 @@
+# All of the paper's comparison: its methods, segmentors, ratios and five seeds, on the held-out micrographs and, which
+# the paper has not, on five folds. For several GPUs over days: see --dry-run for an estimate.
+data = dict(
+    holdout5='data/metaldam',
+    fold0='data/metaldam-fold0',
+    fold1='data/metaldam-fold1',
+    fold2='data/metaldam-fold2',
+    fold3='data/metaldam-fold3',
+    fold4='data/metaldam-fold4',
+)
+seeds = [0, 1, 2, 3, 4]
+ratios = [1, 2, 4, 6, 8, 10]
+epochs = 100
+budget = 'epochs'
+segmentors = dict(
+    unet='../pfdiff/unet_r50_ratio8.py',
+    unetplusplus='../pfdiff/unetplusplus_r50_ratio8.py',
+    linknet='../pfdiff/linknet_r50_ratio8.py',
+    manet='../pfdiff/manet_r50_ratio8.py',
+)
+generators = {
+    'pf-diffseg': dict(config='../pfdiff/pf-diffseg_128x128.py', epochs=20000),
+    'pair-sr': dict(config='../pfdiff/pair-sr_128to256.py', epochs=5000),
+    'seg-guided-mask': dict(config='../pfdiff/seg-guided-mask_128x128.py', epochs=10000),
+    'seg-guided-image': dict(config='../pfdiff/seg-guided-image_128x128.py', epochs=10000),
+    'dcgan': dict(config='../pfdiff/dcgan_128x128.py', epochs=7300),
+    'pix2pixhd': dict(config='../pfdiff/pix2pixhd_128x128.py', epochs=200),
+}
+guided = 'model.fraction_guidance=1.0'
+methods = {
+    'pf-diffseg': dict(
+        generator='pf-diffseg',
+        super_resolution='pair-sr',
+        arguments=[
+            *('--cfg-options', guided, 'fraction_sampler.groups=[{"name":"uniform","share":1}]'),
+            *('--sr-cfg-options', guided),
+        ],
+    ),
+    'pf-diffseg-boosted': dict(
+        generator='pf-diffseg',
+        super_resolution='pair-sr',
+        arguments=['--cfg-options', guided, '--sr-cfg-options', guided],
+        paper='PF-DiffSeg',
+    ),
+    'seg-guided': dict(
+        generator='seg-guided-mask', image='seg-guided-image', super_resolution='pair-sr', paper='SegGuidedDiff'
+    ),
+    'gan': dict(generator='dcgan', image='pix2pixhd', super_resolution='pair-sr', paper='DCGAN+Pix2PixHD'),
+}
+# Estimated from counts of operations at 30 % of an A100's half-precision peak, not measured.
+seconds = dict(generator=2.5, pairs=0.4, segmentor=2, test=20)
