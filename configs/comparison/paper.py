@@ -26,20 +26,19 @@ generators = {
     'dcgan': dict(config='../pfdiff/dcgan_128x128.py', epochs=7300),
     'pix2pixhd': dict(config='../pfdiff/pix2pixhd_128x128.py', epochs=200),
 }
-guided = 'model.fraction_guidance=1.0'
 methods = {
     'pf-diffseg': dict(
         generator='pf-diffseg',
         super_resolution='pair-sr',
         arguments=[
-            *('--cfg-options', guided, 'fraction_sampler.groups=[{"name":"uniform","share":1}]'),
-            *('--sr-cfg-options', guided),
+            *('--cfg-options', 'model.fraction_guidance=1.0', 'fraction_sampler.groups=[{"name":"uniform","share":1}]'),
+            *('--sr-cfg-options', 'model.fraction_guidance=1.0'),
         ],
     ),
     'pf-diffseg-boosted': dict(
         generator='pf-diffseg',
         super_resolution='pair-sr',
-        arguments=['--cfg-options', guided, '--sr-cfg-options', guided],
+        arguments=['--cfg-options', 'model.fraction_guidance=1.0', '--sr-cfg-options', 'model.fraction_guidance=1.0'],
         paper='PF-DiffSeg',
     ),
     'seg-guided': dict(
