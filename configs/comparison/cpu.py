@@ -27,7 +27,7 @@ methods = {
     'pf-diffseg': dict(
         generator='pf-diffseg',
         super_resolution='pair-sr',
-        arguments=['--cfg-options', 'fraction_sampler.groups=[{"name":"uniform","share":1}]'],
+        options={'fraction_sampler.groups': [dict(name='uniform', share=1)]},
     ),
     'pf-diffseg-boosted': dict(generator='pf-diffseg', super_resolution='pair-sr', paper='PF-DiffSeg'),
     'seg-guided': dict(

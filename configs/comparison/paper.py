@@ -30,15 +30,14 @@ methods = {
     'pf-diffseg': dict(
         generator='pf-diffseg',
         super_resolution='pair-sr',
-        arguments=[
-            *('--cfg-options', 'model.fraction_guidance=1.0', 'fraction_sampler.groups=[{"name":"uniform","share":1}]'),
-            *('--sr-cfg-options', 'model.fraction_guidance=1.0'),
-        ],
+        options={'model.fraction_guidance': 1.0, 'fraction_sampler.groups': [dict(name='uniform', share=1)]},
+        super_resolution_options={'model.fraction_guidance': 1.0},
     ),
     'pf-diffseg-boosted': dict(
         generator='pf-diffseg',
         super_resolution='pair-sr',
-        arguments=['--cfg-options', 'model.fraction_guidance=1.0', '--sr-cfg-options', 'model.fraction_guidance=1.0'],
+        options={'model.fraction_guidance': 1.0},
+        super_resolution_options={'model.fraction_guidance': 1.0},
         paper='PF-DiffSeg',
     ),
     'seg-guided': dict(

@@ -31,6 +31,8 @@ class Method(NamedTuple):
         generator: Name of the trained generator, or of the mask model of a two-stage baseline.
         image: Name of the image model of a two-stage baseline, or None.
         super_resolution: Name of the super-resolution model, or None.
+        options: Settings over the generator's config when it draws, such as its guidance or its fractions.
+        super_resolution_options: The same over the config of the super-resolution model.
         arguments: Further arguments of `tools/generate_pairs.py`.
         paper: What the paper calls it, to set its printed values beside; or None.
     """
@@ -38,6 +40,8 @@ class Method(NamedTuple):
     generator: str
     image: str | None = None
     super_resolution: str | None = None
+    options: Mapping = {}
+    super_resolution_options: Mapping = {}
     arguments: Sequence[str] = ()
     paper: str | None = None
 

@@ -8,16 +8,18 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+from mmengine.config import Config
 
 from ..datasets import PairFolder
 from ..files import write_atomically
 from .plan import REAL, Plan
 from .results import chosen_ratio
-from .run_configs import generator_config, segmentor_config
+from .run_configs import generator_config, segmentor_config, with_options
 from .tasks import SPARE, Task, last_checkpoint, list_tasks, needed_pairs, run_name
 
 # Rounds of generating more, where many pairs are not kept.
@@ -119,14 +121,16 @@ class Workbench:
         split = task.about['split']
         method = self.plan.methods[task.about['method']]
         needed = needed_pairs(self.plan, split)
-        command = ['generate_pairs.py', *self._model(split, method.generator), '--out', str(self.work_dir / task.name)]
-        for option, name in (('image', method.image), ('sr', method.super_resolution)):
-            if name:
-                config, checkpoint = self._model(split, name)
-                command += [f'--{option}-config', config, f'--{option}-checkpoint', checkpoint]
+        generator = self._model(task, method.generator, method.options)
+        command = ['generate_pairs.py', *generator, '--out', str(self.work_dir / task.name)]
+        if method.image:
+            config, checkpoint = self._model(task, method.image)
+            command += ['--image-config', config, '--image-checkpoint', checkpoint]
+        if method.super_resolution:
+            config, checkpoint = self._model(task, method.super_resolution, method.super_resolution_options)
+            command += ['--sr-config', config, '--sr-checkpoint', checkpoint]
         number = math.ceil(SPARE * needed)
         for _ in range(ROUNDS):
-            # Options that take many values must come last.
             self._run(task, [*command, '--num', str(number), *method.arguments])
             kept = sum(row.kept for row in PairFolder(self.work_dir / task.name).rows())
             if kept >= needed:
@@ -157,9 +161,16 @@ class Workbench:
         arguments = [str(self._config(name)), str(best[-1]), '--work-dir', str(report.parent)]
         self._run(task, ['test.py', *arguments], alone=True)
 
-    def _model(self, split: str, name: str) -> tuple[str, str]:
-        task = f'generators/{split}/{name}'
-        return str(self._config(task)), last_checkpoint(self.work_dir / task)
+    def _model(self, pairs: Task, name: str, options: Mapping | None = None) -> tuple[str, str]:
+        """Config and checkpoint of a trained generator, under the settings that its pairs are drawn with."""
+        task = f'generators/{pairs.about["split"]}/{name}'
+        path = self._config(task)
+        if options:
+            config = with_options(Config.fromfile(path), options)
+            path = self._config(f'{pairs.name}/{name}')
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(path, config.pretty_text.encode())
+        return str(path), last_checkpoint(self.work_dir / task)
 
     def _train(self, task: Task, config) -> None:
         # The Runner writes the config it was given, with its own additions, to the work dir: ours lies elsewhere.

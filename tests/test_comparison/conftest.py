@@ -44,7 +44,14 @@ def write_plan(path: Path, root: Path, **fields) -> Path:
         generators=dict(
             small=dict(config=str(ROOT / 'configs/pfdiff/pf-diffseg_tiny-64x64.py'), epochs=1, options=pf_diffseg)
         ),
-        methods={'pf-diffseg': dict(generator='small', arguments=['--max-moved', '1'], paper='PF-DiffSeg')},
+        methods={
+            'pf-diffseg': dict(
+                generator='small',
+                options={'fraction_sampler.groups': [dict(name='all', share=1)]},
+                arguments=['--max-moved', '1'],
+                paper='PF-DiffSeg',
+            )
+        },
     )
     plan.update(fields)
     path.write_text('\n'.join(f'{key} = {value!r}' for key, value in plan.items()) + '\n')

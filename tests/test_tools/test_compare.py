@@ -9,6 +9,8 @@ import time
 
 import pytest
 
+from mmseg_pfdiff.datasets import PairFolder
+
 from ..running import ROOT, run_tool
 from ..test_comparison.conftest import write_plan
 
@@ -41,6 +43,7 @@ def test_the_report_holds_what_the_tests_found(finished):
     assert page.count('<img src="data:image/svg') == 2 and 'http' not in page.replace('http://www.w3.org', '')
     assert '| unet_r18 | pf-diffseg | 1 |' in (finished / 'work/report/report.md').read_text()
     assert not list((finished / 'work/runs').glob('**/epoch_*.pth'))
+    assert {row.group for row in PairFolder(finished / 'work/pairs/demo/pf-diffseg').rows()} == {'all'}
     state = json.loads((finished / f'work/state/{RUN}.done.json').read_text())
     assert state['versions']['torch'] and state['about']['seed'] == 0
 
