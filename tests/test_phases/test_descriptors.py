@@ -65,7 +65,7 @@ def slow_chords(line, phase):
     runs, start = [], 0
     for end in range(1, len(line) + 1):
         if end == len(line) or line[end] != line[start]:
-            if line[start] == phase and 0 < start and end < len(line) and 255 not in (line[start - 1], line[end]):
+            if line[start] == phase and start > 0 and end < len(line) and 255 not in (line[start - 1], line[end]):
                 runs.append(end - start)
             start = end
     return runs

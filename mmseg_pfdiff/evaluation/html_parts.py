@@ -1,0 +1,142 @@
+"""Parts of a page that needs no other file: sections, tables, plots and pictures."""
+
+import base64
+import html
+import io
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 1080px; margin: 2em auto; padding: 0 1em; color: #222; }
+img { max-width: 100%; } img.pixels { image-rendering: pixelated; }
+table { border-collapse: collapse; margin: 1em 0; font-size: 15px; }
+td, th { padding: .2em .8em; border-bottom: 1px solid #ddd; text-align: right; } td:first-child { text-align: left; }
+th:first-child { text-align: left; } pre { white-space: pre-wrap; font-size: 12px; }
+.key span { display: inline-block; width: 1em; height: 1em; border: 1px solid #888; margin: 0 .3em 0 1em; }
+.wide { overflow-x: auto; } .note { color: #555; font-size: 15px; }
+"""
+DPI = 110
+
+
+class Section(NamedTuple):
+    """A part of a page, and the numbers it shows.
+
+    Attributes:
+        title: Its heading.
+        body: HTML.
+        numbers: JSON-like; every number of its tables and plots.
+    """
+
+    title: str
+    body: Sequence[str]
+    numbers: Mapping
+
+
+def page(title: str, introduction: Sequence[str], sections: Sequence[Section]) -> str:
+    """A whole page, with a table of contents.
+
+    Args:
+        title: Its heading.
+        introduction: HTML in front of the contents.
+        sections: Its parts.
+
+    Returns:
+        HTML.
+    """
+    contents = ''.join(f'<li><a href="#s{n}">{html.escape(one.title)}</a></li>' for n, one in enumerate(sections, 1))
+    parts = [
+        f'<h2 id="s{n}">{n}. {html.escape(one.title)}</h2>{"".join(one.body)}' for n, one in enumerate(sections, 1)
+    ]
+    return (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title><style>{STYLE}'
+        f'</style><h1>{html.escape(title)}</h1>{"".join(introduction)}<ol>{contents}</ol>{"".join(parts)}</html>\n'
+    )
+
+
+def paragraph(text: str, kind: str = '') -> str:
+    """Plain text as a paragraph; `kind` is its class in the style."""
+    return f'<p{f" class={kind}" if kind else ""}>{html.escape(text)}</p>'
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table of texts."""
+    lines = [
+        f'<tr>{"".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in row)}</tr>'
+        for tag, row in [('th', head), *(('td', row) for row in rows)]
+    ]
+    return f'<div class="wide"><table>{"".join(lines)}</table></div>'
+
+
+def record_table(records: Sequence[Mapping[str, object]]) -> str:
+    """A table of records that all have the same names; numbers with a sensible count of digits."""
+    return table(list(records[0]), [[shown(value) for value in one.values()] for one in records])
+
+
+def shown(value: object) -> str:
+    """A number for people: four digits or so; a missing one is a dash."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return '-'
+    if not isinstance(value, float):
+        return str(value)
+    return f'{value:.3f}' if abs(value) < 10 else f'{value:.1f}'
+
+
+def legend(classes: Sequence[str], palette: Sequence[Sequence[int]]) -> str:
+    """The colours of the phases."""
+    keys = ''.join(
+        f'<span style="background:rgb{tuple(colour)}"></span>{html.escape(name)}'
+        for name, colour in zip(classes, palette, strict=True)
+    )
+    return f'<p class="key">Phases:{keys}<span style="background:#fff"></span>ignored</p>'
+
+
+def picture(pixels: np.ndarray, text: str = '') -> str:
+    """An RGB picture, (H, W, 3) uint8, drawn with square pixels; `text` is what stands for it."""
+    return _embedded(cv2.imencode('.png', pixels[..., ::-1])[1].tobytes(), text, 'pixels')
+
+
+def plot(figure: Figure, text: str) -> str:
+    """A figure of matplotlib; `text` is what stands for it where pictures are not shown."""
+    file = io.BytesIO()
+    # Figures made without pyplot are kept nowhere, so there is nothing to close.
+    FigureCanvasAgg(figure).print_png(file)
+    return _embedded(file.getvalue(), text, 'plot')
+
+
+def panels(rows: int, columns: int, width: float = 2.6, height: float = 2.5, **settings) -> tuple[Figure, np.ndarray]:
+    """An empty figure and its axes.
+
+    Args:
+        rows: Number of rows.
+        columns: Number of columns.
+        width: Of a panel, in inches.
+        height: Of a panel, in inches.
+        **settings: Of `Figure.subplots`.
+
+    Returns:
+        Figure and (rows, columns) axes.
+    """
+    figure = Figure((columns * width, rows * height), dpi=DPI, layout='constrained')
+    axes = figure.subplots(rows, columns, squeeze=False, **settings)
+    for one in axes.flat:
+        one.tick_params(labelsize=8)
+        one.spines[['top', 'right']].set_visible(False)
+    return figure, axes
+
+
+def shared_legend(figure: Figure, axis) -> None:
+    """Puts the legend of one panel above all of them."""
+    handles, labels = axis.get_legend_handles_labels()
+    figure.legend(handles, labels, loc='outside upper center', ncols=len(labels), fontsize=9, frameon=False)
+
+
+def _embedded(png: bytes, text: str, kind: str) -> str:
+    return (
+        f'<img class="{kind}" alt="{html.escape(text)}" src="data:image/png;base64,{base64.b64encode(png).decode()}">'
+    )
