@@ -42,15 +42,19 @@ def principal_components(
         reference: The set whose components are taken.
 
     Returns:
-        Set -> (N, 2), and the share of the reference's variance that each component holds, in [0, 1]. The second is
-        zero for a reference of one tile.
+        Set -> (N, 2), and the share of the reference's variance that each component holds, in [0, 1]; zeros where it
+        has none.
+
+    Raises:
+        ValueError: Fewer than two vectors in the reference.
     """
     from sklearn.decomposition import PCA
 
     base = vectors[reference]
     if len(base) < 2:
-        base = np.concatenate([base, base])
-    model = PCA(2).fit(base)
+        raise ValueError(f'Principal components need two vectors or more, got {len(base)} of the set "{reference}".')
+    with np.errstate(invalid='ignore'):  # shares of no variance
+        model = PCA(2).fit(base)
     shares = np.nan_to_num(model.explained_variance_ratio_).tolist()
     return {name: model.transform(found) for name, found in vectors.items()}, shares
 
@@ -105,7 +109,7 @@ def embedding_section(
         # The largest set lies below the others.
         for name in sorted(sets, key=lambda name: -len(sets[name][n])):
             x, y = points[kind][name].T
-            axes[0, n].scatter(x, y, s=12, alpha=0.6, color=COLOURS[name], label=TITLES[name], linewidths=0)
+            axes[0, n].scatter(x, y, s=12, alpha=0.75, color=COLOURS[name], label=TITLES[name], linewidths=0)
         axes[0, n].set(xticks=[], yticks=[])
         axes[0, n].set_title(f'{kind}s', fontsize=10)
     shared_legend(figure, axes[0, 0])
@@ -120,7 +124,7 @@ def embedding_section(
         'extractor': extractor,
         'points': {kind: {name: p.tolist() for name, p in found.items()} for kind, found in points.items()},
     }
-    return Section('Maps of images and masks', [paragraph(text), plot(figure, 'maps of the features')], numbers)
+    return Section('maps', 'Maps of images and masks', [paragraph(text), plot(figure, 'maps of the features')], numbers)
 
 
 def _choose(found: list[Tensor], seed: int) -> list[Tensor]:

@@ -88,6 +88,7 @@ def write_evaluation(sections: list[Section], checker: PairChecker, out: Path, s
     folder, rows = checker.folder, checker.result.rows
     kept = sum(row.kept for row in rows)
     about = {
+        'tool': 'tools/evaluate_pairs.py',
         'pairs': str(folder.root),
         'real_root': str(checker.root),
         'number_of_pairs': len(rows),
@@ -111,7 +112,7 @@ def write_evaluation(sections: list[Section], checker: PairChecker, out: Path, s
         ),
         legend(folder.classes, folder.palette),
     ]
-    numbers = {'about': about} | {one.title: one.numbers for one in sections}
+    numbers = {'about': about} | {one.name: one.numbers for one in sections}
     text = json.dumps(without_nan(numbers), indent=1, allow_nan=False) + '\n'
     write_atomically(out / 'evaluation.json', text.encode())
     path = out / 'index.html'
@@ -152,7 +153,7 @@ def _example_section(checker: PairChecker, sets: dict[str, TileSet]) -> Section:
     for text, columns in (('Real training tiles:', real), ('Synthetic pairs:', windows)):
         grid = pair_grid(columns, checker.folder.palette, enlarge=enlarge)
         body += [paragraph(text), picture(grid, text)]
-    return Section('Examples', body, {'pairs': [row.index for row in rows]})
+    return Section('examples', 'Examples', body, {'pairs': [row.index for row in rows]})
 
 
 def _stacks(checker: PairChecker, index: int) -> list:
@@ -174,14 +175,14 @@ def _copy_section(checker: PairChecker) -> Section:
     found = check.nearest['pairs']
     numbers = {
         'table': records,
-        'ratios': {kind: {name: one.ratio.tolist() for name, one in ((w, f[kind]) for w, f in check.nearest.items())}
+        'ratios': {kind: {who: nearest[kind].ratio.tolist() for who, nearest in check.nearest.items()}
                    for kind in found},
         'copies': [
             {'index': row.index, 'of': kind, 'tile': check.tiles[one.tile[n]]}
             for kind, one in found.items() for n, row in enumerate(check.rows) if one.copies[n]
         ],
     }  # fmt: skip
-    return Section('Copies of training tiles', [paragraph(text), record_table(records)], numbers)
+    return Section('copies', 'Copies of training tiles', [paragraph(text), record_table(records)], numbers)
 
 
 def _agreement_section(checker: PairChecker) -> Section:
@@ -190,4 +191,6 @@ def _agreement_section(checker: PairChecker) -> Section:
         'IoU of the mask and what a segmentor of real tiles reads in the image, mean over those that hold the class, '
         f'and pixels whose loss exceeds {LOSS_FACTOR} times the mean of their class on held-out tiles.'
     )
-    return Section('Agreement of image and mask', [paragraph(text), record_table(records)], {'table': records})
+    return Section(
+        'agreement', 'Agreement of image and mask', [paragraph(text), record_table(records)], {'table': records}
+    )

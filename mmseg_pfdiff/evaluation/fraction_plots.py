@@ -29,7 +29,7 @@ def target_section(rows: Sequence[PairRow], classes: Sequence[str]) -> Section:
     asked = [row for row in rows if not np.isnan(row.target).any()]
     if not asked:
         text = 'These pairs were drawn without fractions asked for, so there is no target to compare with.'
-        return Section(title, [paragraph(text)], {'note': text})
+        return Section('target_fractions', title, [paragraph(text)], {'note': text})
     found = {'label maps': _stack(asked, lambda row: row.measured)}
     plain = [row for row in asked if all(f'plain_{name}' in row.measures for name in classes)]
     targets = {name: _stack(asked, lambda row: row.target) for name in found}
@@ -45,7 +45,7 @@ def target_section(rows: Sequence[PairRow], classes: Sequence[str]) -> Section:
     figure = _scatter(targets, found, classes)
     points = {name: dict(target=targets[name].tolist(), measured=found[name].tolist()) for name in found}
     body = [paragraph(text), record_table(records), plot(figure, 'fractions drawn against fractions asked for')]
-    return Section(title, body, {'errors': records, 'classes': list(classes), 'points': points})
+    return Section('target_fractions', title, body, {'errors': records, 'classes': list(classes), 'points': points})
 
 
 def distribution_section(sets: Mapping[str, TileSet], classes: Sequence[str]) -> Section:
@@ -83,7 +83,7 @@ def distribution_section(sets: Mapping[str, TileSet], classes: Sequence[str]) ->
         'principal_components': {name: found.tolist() for name, found in places.items()},
         'explained_variance': explained,
     }
-    return Section('Phase fractions of real and synthetic sets', body, numbers)
+    return Section('set_fractions', 'Phase fractions of real and synthetic sets', body, numbers)
 
 
 def fraction_histograms(sets: Mapping[str, TileSet], classes: Sequence[str]) -> dict[str, dict]:
@@ -173,7 +173,9 @@ def _histogram_figure(sets: Mapping[str, TileSet], histograms: Mapping[str, dict
     for axis, (name, found) in zip(axes[0], histograms.items(), strict=True):
         edges = 100 * np.array(found['edges'])
         for who, one in sets.items():
-            axis.stairs(found['percent'][who], edges, color=one.colour, label=one.title, fill=False, linewidth=1.4)
+            if who == TRAIN:
+                axis.stairs(found['percent'][who], edges, color=one.colour, alpha=0.25, fill=True)
+            axis.stairs(found['percent'][who], edges, color=one.colour, label=one.title, linewidth=1.4)
         axis.set_yscale('log')
         axis.set_title(name, fontsize=9)
         axis.set_xlabel('fraction, %', fontsize=8)

@@ -16,10 +16,11 @@ STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 1080px; margin: 2em auto; padding: 0 1em; color: #222; }
 img { max-width: 100%; } img.pixels { image-rendering: pixelated; }
 table { border-collapse: collapse; margin: 1em 0; font-size: 15px; }
-td, th { padding: .2em .8em; border-bottom: 1px solid #ddd; text-align: right; } td:first-child { text-align: left; }
-th:first-child { text-align: left; } pre { white-space: pre-wrap; font-size: 12px; }
+td, th { padding: .2em .8em; border-bottom: 1px solid #ddd; text-align: right; vertical-align: bottom; }
+td { white-space: nowrap; } .text, td:first-child, th:first-child { text-align: left; }
+pre { white-space: pre-wrap; font-size: 12px; }
 .key span { display: inline-block; width: 1em; height: 1em; border: 1px solid #888; margin: 0 .3em 0 1em; }
-.wide { overflow-x: auto; } .note { color: #555; font-size: 15px; }
+.wide { overflow-x: auto; }
 """
 DPI = 110
 
@@ -28,11 +29,13 @@ class Section(NamedTuple):
     """A part of a page, and the numbers it shows.
 
     Attributes:
+        name: Its key in JSON, and its anchor.
         title: Its heading.
         body: HTML.
         numbers: JSON-like; every number of its tables and plots.
     """
 
+    name: str
     title: str
     body: Sequence[str]
     numbers: Mapping
@@ -49,9 +52,10 @@ def page(title: str, introduction: Sequence[str], sections: Sequence[Section]) -
     Returns:
         HTML.
     """
-    contents = ''.join(f'<li><a href="#s{n}">{html.escape(one.title)}</a></li>' for n, one in enumerate(sections, 1))
+    contents = ''.join(f'<li><a href="#{one.name}">{html.escape(one.title)}</a></li>' for one in sections)
     parts = [
-        f'<h2 id="s{n}">{n}. {html.escape(one.title)}</h2>{"".join(one.body)}' for n, one in enumerate(sections, 1)
+        f'<h2 id="{one.name}">{n}. {html.escape(one.title)}</h2>{"".join(one.body)}'
+        for n, one in enumerate(sections, 1)
     ]
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title><style>{STYLE}'
@@ -59,18 +63,20 @@ def page(title: str, introduction: Sequence[str], sections: Sequence[Section]) -
     )
 
 
-def paragraph(text: str, kind: str = '') -> str:
-    """Plain text as a paragraph; `kind` is its class in the style."""
-    return f'<p{f" class={kind}" if kind else ""}>{html.escape(text)}</p>'
+def paragraph(text: str) -> str:
+    """Plain text as a paragraph."""
+    return f'<p>{html.escape(text)}</p>'
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table of texts."""
+    """A table of texts; numbers stand to the right, columns of words to the left."""
+    rows = list(rows)
+    kinds = [' class="text"' if any(row[n][:1].isalpha() for row in rows) else '' for n in range(len(head))]
     lines = [
-        f'<tr>{"".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in row)}</tr>'
+        ''.join(f'<{tag}{kind}>{html.escape(cell)}</{tag}>' for kind, cell in zip(kinds, row, strict=True))
         for tag, row in [('th', head), *(('td', row) for row in rows)]
     ]
-    return f'<div class="wide"><table>{"".join(lines)}</table></div>'
+    return f'<div class="wide"><table>{"".join(f"<tr>{line}</tr>" for line in lines)}</table></div>'
 
 
 def record_table(records: Sequence[Mapping[str, object]]) -> str:
@@ -79,12 +85,12 @@ def record_table(records: Sequence[Mapping[str, object]]) -> str:
 
 
 def shown(value: object) -> str:
-    """A number for people: four digits or so; a missing one is a dash."""
+    """A number for people: three digits or so; a missing one is a dash."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return '-'
     if not isinstance(value, float):
         return str(value)
-    return f'{value:.3f}' if abs(value) < 10 else f'{value:.1f}'
+    return f'{value:.3g}' if abs(value) < 10 else f'{value:.1f}'
 
 
 def legend(classes: Sequence[str], palette: Sequence[Sequence[int]]) -> str:
@@ -133,7 +139,9 @@ def panels(rows: int, columns: int, width: float = 2.6, height: float = 2.5, **s
 def shared_legend(figure: Figure, axis) -> None:
     """Puts the legend of one panel above all of them."""
     handles, labels = axis.get_legend_handles_labels()
-    figure.legend(handles, labels, loc='outside upper center', ncols=len(labels), fontsize=9, frameon=False)
+    figure.legend(
+        handles, labels, loc='outside upper center', ncols=len(labels), fontsize=9, frameon=False, markerscale=2
+    )
 
 
 def _embedded(png: bytes, text: str, kind: str) -> str:

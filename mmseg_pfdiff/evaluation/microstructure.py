@@ -44,8 +44,8 @@ class SetStructure(NamedTuple):
     Attributes:
         correlation: (K, 2, R + 1) float64, mean S2 of the tiles.
         scaled: (K, 2, R + 1) float64, (mean S2 - mean f^2) / (mean f - mean f^2) for the fraction f of each tile: 1 at
-            distance 0, 0 where the ends of a segment know nothing of each other. Other than S2 it hardly depends on how
-            much of the phase there is.
+            distance 0, about 0 where the ends of a segment know nothing of each other. Other than S2 it hardly depends
+            on how much of the phase there is.
         chords: (K, 2, L) float64, share of the chords up to each length.
         mean_chord: (K, 2) float64, pixels.
         interface: (K,) float64, mean boundary per area, per pixel.
@@ -194,6 +194,7 @@ def structure_differences(one: SetStructure, other: SetStructure) -> dict[str, n
 def difference_records(
     sets: Mapping[str, SetStructure],
     reference: str,
+    judged: str,
     resampled: Sequence[SetStructure],
     titles: Mapping[str, str],
     classes: Sequence[str],
@@ -203,24 +204,27 @@ def difference_records(
     Args:
         sets: Name -> descriptors.
         reference: Name of the set that the others are compared with.
+        judged: Name of the set that shall be no farther from it than the others are.
         resampled: Of the reference.
         titles: Name -> title for the reader.
         classes: K names.
 
     Returns:
-        A record for each measure and phase: the difference of each set, and the 95 % quantile of those of the
-        resampled reference.
+        A record for each measure and phase: the difference of each set, the 95 % quantile of those of the resampled
+        reference, and whether that of the judged set is beyond all of these.
     """
     base = sets[reference]
-    found = {titles[name]: structure_differences(one, base) for name, one in sets.items() if name != reference}
+    found = {name: structure_differences(one, base) for name, one in sets.items() if name != reference}
     drawn = [structure_differences(one, base) for one in resampled]
-    return [
-        {'difference of': measure, 'phase': phase}
-        | {title: float(values[measure][k]) for title, values in found.items()}
-        | {f'{titles[reference]}, resampled, 95 %': _quantile([values[measure][k] for values in drawn])}
-        for measure in drawn[0]
-        for k, phase in enumerate(classes)
-    ]
+    records = []
+    for measure in drawn[0]:
+        for k, phase in enumerate(classes):
+            values = {titles[name]: float(differences[measure][k]) for name, differences in found.items()}
+            values[f'{titles[reference]}, resampled, 95 %'] = _quantile([one[measure][k] for one in drawn])
+            synthetic = values[titles[judged]]
+            beyond = all(value < synthetic for title, value in values.items() if title != titles[judged])
+            records.append({'difference of': measure, 'phase': phase, **values, 'beyond': 'yes' if beyond else 'no'})
+    return records
 
 
 def _quantile(values: Sequence[float]) -> float:

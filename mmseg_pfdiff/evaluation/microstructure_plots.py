@@ -16,7 +16,7 @@ from .microstructure import (
     set_structure,
     value_records,
 )
-from .tile_sets import TRAIN, TileSet
+from .tile_sets import PAIRS, TRAIN, TileSet
 
 # More tiles hardly move the curves any more.
 MAX_TILES = 2000
@@ -51,7 +51,7 @@ def microstructure_section(
     drawn = resampled_structures(tiles[TRAIN], owners[TRAIN], seed=seed)
     band = {field: _band([getattr(one, field) for one in drawn]) for field in SetStructure._fields}
     titles = {name: one.title for name, one in sets.items()}
-    differences = difference_records(found, TRAIN, drawn, titles, classes)
+    differences = difference_records(found, TRAIN, PAIRS, drawn, titles, classes)
     values = value_records(found, titles, classes)
     counts = ', '.join(f'{len(tiles[name].known)} of {len(one.labels)} {one.title}' for name, one in sets.items())
     body = [
@@ -62,9 +62,10 @@ def microstructure_section(
         ),
         paragraph(
             'Differences from the training tiles. A synthetic set is as real ones are where its difference does not '
-            'exceed those of held-out tiles and of resampled training micrographs. S2 and interfaces follow the '
-            'amount of a phase, so they differ by intention where more of a rare phase was asked for; the scaled '
-            'autocovariance, (S2 - f²) / (f - f²), hardly does:'
+            'exceed those of held-out tiles and of resampled training micrographs; "beyond" tells where it exceeds '
+            'both. S2 and interfaces follow the amount of a phase, so they differ by intention where more of a rare '
+            'phase was asked for; the scaled autocovariance, (S2 - f²) / (f - f²) with the fraction f of each tile, '
+            'hardly does:'
         ),
         record_table(differences),
         paragraph('Values:'),
@@ -80,7 +81,7 @@ def microstructure_section(
         'curves': {name: _lists(one) for name, one in found.items()},
         'training_resampled_95': {field: [part.tolist() for part in bounds] for field, bounds in band.items()},
     }
-    return Section('Microstructure of the masks', body, numbers)
+    return Section('microstructure', 'Microstructure of the masks', body, numbers)
 
 
 def _lists(one: SetStructure) -> dict[str, list]:
@@ -103,7 +104,7 @@ def _plots(sets: Mapping[str, TileSet], found: Mapping[str, SetStructure], band:
     drawings = {
         'Two-point correlation S2: probability that both ends of a segment lie in the phase, by its length':
             _curves(sets, found, band, classes, 'correlation', distances, 'distance, px'),
-        'Scaled autocovariance: 1 at distance 0, 0 where the ends know nothing of each other':
+        'Scaled autocovariance: 1 at distance 0, about 0 where the ends of a segment know nothing of each other':
             _curves(sets, found, band, classes, 'scaled', distances, 'distance, px'),
         'Share of chords up to a length':
             _curves(sets, found, band, classes, 'chords', lengths, 'length, px', logarithmic=True),

@@ -147,7 +147,7 @@ def distance_section(features: Mapping[str, list[Tensor]], extractor, side: int,
     ]
     about = (
         f'Features: {extractor.name}; pictures of {side}x{side} pixels, resized to {extractor.resize}. Masks are seen '
-        "in the data set's palette. "
+        "in the data set's palette, ignored pixels white. "
     )
     if extractor.frechet != 'FID':
         about += 'These are no FID, KID or IS, which take the Inception network: compare them with each other only. '
@@ -155,8 +155,8 @@ def distance_section(features: Mapping[str, list[Tensor]], extractor, side: int,
         'Each set is compared with the real training tiles. The rows of real held-out tiles are the floor: what a new '
         f'micrograph of the same material gets. The {extractor.frechet} grows as the numbers fall, and precision and '
         f'recall (k = {NEIGHBOURS}) depend on them too: hold the floor against the row of as many pairs.',
-        f'{extractor.score}: how sure and how varied the classes are that the network sees. It rests on classes of '
-        "photographs: hold it against the training tiles' own.",
+        f'The {extractor.score} is high where the network is sure of the class of each picture and the classes vary. '
+        "They are classes of photographs: hold it against the training tiles' own.",
     ]
     body = [paragraph(about), paragraph(notes[0]), record_table(distances), paragraph(notes[1]), record_table(scores)]
     numbers = {
@@ -167,7 +167,7 @@ def distance_section(features: Mapping[str, list[Tensor]], extractor, side: int,
         'distances': distances,
         'scores': scores,
     }
-    return Section('Distances of images and masks', body, numbers)
+    return Section('distances', 'Distances of images and masks', body, numbers)
 
 
 def _distance_record(name: str, kind: str, found: Tensor, train: Tensor, extractor, seed: int) -> dict:
