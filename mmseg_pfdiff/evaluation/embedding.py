@@ -100,7 +100,7 @@ def embedding_section(
         Two maps and their points.
     """
     sets = {name: _choose(found, seed) for name, found in features.items() if name in TITLES}
-    figure, axes = panels(1, 2, 5.2, 4.6)
+    figure, axes = panels(1, 2, 4.7, 4.2)
     points = {}
     for n, kind in enumerate(KINDS):
         sizes = [len(found[n]) for found in sets.values()]

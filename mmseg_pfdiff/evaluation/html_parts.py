@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 1080px; margin: 2em auto; padding: 0 1em; color: #222; }
-img { max-width: 100%; } img.pixels { image-rendering: pixelated; }
+img { max-width: 100%; } img.plot { max-width: none; } img.pixels { image-rendering: pixelated; }
 table { border-collapse: collapse; margin: 1em 0; font-size: 15px; }
 td, th { padding: .2em .8em; border-bottom: 1px solid #ddd; text-align: right; vertical-align: bottom; }
 td { white-space: nowrap; } .text, td:first-child, th:first-child { text-align: left; }
@@ -112,10 +112,11 @@ def plot(figure: Figure, text: str) -> str:
     file = io.BytesIO()
     # Figures made without pyplot are kept nowhere, so there is nothing to close.
     FigureCanvasAgg(figure).print_png(file)
-    return _embedded(file.getvalue(), text, 'plot')
+    # With many classes it is wider than the page: rolling it keeps its words legible.
+    return f'<div class="wide">{_embedded(file.getvalue(), text, "plot")}</div>'
 
 
-def panels(rows: int, columns: int, width: float = 2.6, height: float = 2.5, **settings) -> tuple[Figure, np.ndarray]:
+def panels(rows: int, columns: int, width: float = 2.35, height: float = 2.4, **settings) -> tuple[Figure, np.ndarray]:
     """An empty figure and its axes.
 
     Args:

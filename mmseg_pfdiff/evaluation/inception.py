@@ -6,6 +6,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from ..files import file_sha256
+
 NUM_FEATURES = 2048
 OFFLINE = (
     'Without a network use --features efficientnet-lite0, which needs none, or give the file with --inception-weights'
@@ -52,6 +54,9 @@ class InceptionFeatures(nn.Module):
                 f'{weights or URL_INCEPTION_V3} does not hold the weights of the Inception network of torch-fidelity: '
                 f'{str(error)[:200]}'
             ) from error
+        if weights is not None:
+            # The published file begins with 6726825d; measures on other weights are no FID, and the reader can tell.
+            self.name += f', weights of SHA-256 {file_sha256(weights)[:8]}'
         self.network = network.requires_grad_(False).eval()
 
     def train(self, mode: bool = True) -> 'InceptionFeatures':

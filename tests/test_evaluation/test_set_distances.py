@@ -9,6 +9,7 @@ from torch_fidelity.metric_prc import calculate_precision_recall_full
 from mmseg_pfdiff.evaluation.inception import InceptionFeatures
 from mmseg_pfdiff.evaluation.lite_features import LiteFeatures
 from mmseg_pfdiff.evaluation.set_distances import class_score, distance_section, precision_recall
+from mmseg_pfdiff.files import file_sha256
 
 
 def clouds(seed=0):
@@ -103,6 +104,7 @@ def test_inception_features_are_those_of_torch_fidelity(inception_weights):
     found = ours(images)
     assert torch.equal(found, features) and torch.allclose(ours.logits(found), logits)
     assert torch.equal(ours(images[:1, 0]), theirs(images[:1, :1].expand(-1, 3, -1, -1))[0])
+    assert ours.name.endswith(f'SHA-256 {file_sha256(inception_weights)[:8]}')
     assert ours.frechet == 'FID' and not ours.train().training
     with pytest.raises(ValueError, match=r'uint8, got \(1, 8, 8\) torch.float32|got \(1, 3, 8, 8\) torch.float32'):
         ours(torch.zeros(1, 8, 8))
