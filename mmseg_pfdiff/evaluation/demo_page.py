@@ -1,11 +1,9 @@
 """The page of the demo: what each step made, in pictures and in the numbers of that run."""
 
-import base64
 import html
 import json
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 
@@ -13,17 +11,11 @@ from ..datasets import PairFolder
 from ..datasets.metaldam import MetalDAMDataset
 from ..datasets.micrograph_images import read_png
 from .fraction_error import fraction_rows
+from .html_parts import STYLE, legend, picture, table
 from .pair_grid import colour_labels, pair_grid
 
 # Configs of the two segmentors, and so their work dirs.
 REAL, MIXED = 'unet_r18_128x128_real', 'unet_r18_128x128_ratio2'
-STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 1080px; margin: 2em auto; padding: 0 1em; color: #222; }
-img { max-width: 100%; image-rendering: pixelated; } table { border-collapse: collapse; margin: 1em 0; }
-td, th { padding: .2em .8em; border-bottom: 1px solid #ddd; text-align: right; } td:first-child { text-align: left; }
-pre { white-space: pre-wrap; font-size: 12px; }
-.key span { display: inline-block; width: 1em; height: 1em; border: 1px solid #888; margin: 0 .3em 0 1em; }
-"""
 
 
 def write_demo_page(out: Path) -> Path:
@@ -43,21 +35,21 @@ def write_demo_page(out: Path) -> Path:
         '<p>Made by <code>make demo</code>: drawn micrographs, converted like a MetalDAM release, two small generators '
         'trained on their tiles, pairs drawn from them, and a small U-Net trained without and with these pairs. The '
         'networks are small and briefly trained: this page shows that the chain works, not how well it can work.</p>',
-        _legend(folder),
+        legend(folder.classes, folder.palette),
         '<h2>Real tiles</h2>',
-        _image(_real_tiles(out / 'data', folder)),
+        picture(_real_tiles(out / 'data', folder)),
         '<h2>Generated pairs</h2>',
         f'<p>{len(folder.rows())} pairs, the first of them shown; above each the percentages asked for, in the order '
         f'{html.escape(", ".join(folder.classes))}.</p>',
-        _image(_generated(folder)),
+        picture(_generated(folder)),
         '<h2>Phase fractions asked for and got</h2>',
         _fraction_table(folder),
         '<h2>Segmentation of the test micrographs</h2>',
         _segmentation_tables(reports),
-        _image(_predictions(out / 'data', list(reports.values()), folder)),
+        picture(_predictions(out / 'data', list(reports.values()), folder)),
         '<p>From left to right: micrograph, label map, U-Net of real tiles only, U-Net of the mix.</p>',
         '<h2>Times</h2>',
-        _table(['step', 'seconds'], [[name, f'{seconds:.0f}'] for name, seconds in sorted(times.items())]),
+        table(['step', 'seconds'], [[name, f'{seconds:.0f}'] for name, seconds in sorted(times.items())]),
         '<p>Each step was one command; its whole output lies in <code>logs/</code>:</p>',
         _commands(out),
         f'<p>{sum(times.values()) / 60:.1f} minutes in all.</p>',
@@ -75,28 +67,6 @@ def _commands(out: Path) -> str:
     logs = sorted((out / 'logs').glob('*.log'))
     lines = [log.read_text().partition('\n')[0].replace(f'{out}', 'OUT').replace(f'{Path.cwd()}/', '') for log in logs]
     return f'<pre>{html.escape(chr(10).join(lines))}</pre>'
-
-
-def _legend(folder: PairFolder) -> str:
-    keys = ''.join(
-        f'<span style="background:rgb{tuple(colour)}"></span>{html.escape(name)}'
-        for name, colour in zip(folder.classes, folder.palette, strict=True)
-    )
-    return f'<p class="key">Phases:{keys}<span style="background:#fff"></span>ignored</p>'
-
-
-def _table(head: list[str], rows: list[list[str]]) -> str:
-    lines = [
-        f'<tr>{"".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in row)}</tr>'
-        for tag, row in [('th', head), *(('td', row) for row in rows)]
-    ]
-    return f'<table>{"".join(lines)}</table>'
-
-
-def _image(picture: np.ndarray) -> str:
-    """An RGB picture inside the page."""
-    encoded = cv2.imencode('.png', picture[..., ::-1])[1].tobytes()
-    return f'<img alt="" src="data:image/png;base64,{base64.b64encode(encoded).decode()}">'
 
 
 def _grid(columns: list[list[np.ndarray]], palette, captions: list[str] | None) -> np.ndarray:
@@ -126,7 +96,7 @@ def _fraction_table(folder: PairFolder) -> str:
     rows = folder.rows()
     target, measured = (torch.tensor([getattr(row, name) for row in rows]) for name in ('target', 'measured'))
     cells = fraction_rows(target, measured, folder.classes)
-    return _table(['phase', 'asked, mean %', 'got, mean %', 'mean absolute error, points', 'R2 %'], cells)
+    return table(['phase', 'asked, mean %', 'got, mean %', 'mean absolute error, points', 'R2 %'], cells)
 
 
 def _segmentation_tables(reports: dict[str, Path]) -> str:
@@ -142,7 +112,7 @@ def _segmentation_tables(reports: dict[str, Path]) -> str:
         for row in json.loads((work_dir / 'test.json').read_text()):
             values = (row['aAcc'], row['mIoU'], *row['IoU'].values())
             rows.append([name, row['micrograph'], *('-' if v is None else f'{v:.2f}' for v in values)])
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _predictions(data: Path, work_dirs: list[Path], folder: PairFolder) -> np.ndarray:

@@ -28,6 +28,9 @@ class LiteFeatures(nn.Module):
     """
 
     name = 'EfficientNet-Lite0, ImageNet, 1280 features, 224x224 bilinear'
+    resize = '224x224, bilinear, antialiased'
+    # What its measures are called: none is FID, KID or IS.
+    frechet, kernel, score = 'Frechet distance', 'kernel distance', 'class score of EfficientNet-Lite0'
 
     def __init__(self) -> None:
         super().__init__()
@@ -66,6 +69,18 @@ class LiteFeatures(nn.Module):
         resized = F.interpolate(images, (224, 224), mode='bilinear', antialias=True)
         maps = self.network.forward_features((resized - 127) / 128)
         return self.network.forward_head(maps, pre_logits=True)
+
+    @torch.no_grad()
+    def logits(self, features: Tensor) -> Tensor:
+        """Logits of ImageNet's 1000 classes from features.
+
+        Args:
+            features: (N, 1280) float32.
+
+        Returns:
+            (N, 1000) float32.
+        """
+        return self.network.classifier(features.to(self.network.conv_stem.weight))
 
 
 def label_pictures(labels: Tensor, palette: list) -> Tensor:

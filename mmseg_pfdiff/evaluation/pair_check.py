@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import torch
 from mmseg.models import BaseSegmentor
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from ..datasets import PairFolder, PairRow
 from ..datasets.tiling import tile_positions
 from .agreement import AgreementLimits, Reading, agreement_limits, disagreeing_pixels, read_pairs
 from .image_distances import FrechetDistance, KernelDistance, frechet_distance, kid
-from .lite_features import LiteFeatures, label_pictures
+from .lite_features import label_pictures
 from .memorisation import NearestTiles, image_descriptors, label_descriptors, nearest_tiles, overlapping_tiles
 from .real_tiles import RealTiles, disguised_tiles, held_out_tiles, tile_size_of, training_tiles
 
@@ -144,12 +144,31 @@ class PairChecker:
         result.disagreeing['pairs'] = float(np.mean([one['disagreeing'] for one in measures]))
         self._add_measures(measures)
 
-    def check_distances(self, extractor: LiteFeatures, seed: int = 0) -> None:
+    def check_distances(self, extractor: nn.Module, seed: int = 0) -> None:
         """KID and Frechet distance of the kept pairs and of held-out tiles from the training tiles.
 
         Args:
             extractor: Image features, on the device of this checker.
             seed: Of KID's subsets, and of the choice of as many pairs as there are held-out tiles.
+        """
+        features = self.features(extractor, seed)
+        for who, found in self.progress(features.items(), desc='distances', unit='set'):
+            if who != 'train' and len(found[0]) > 1:
+                self.result.distances[who, 'train'] = {
+                    kind: (kid(x, y, extractor.name, seed=seed), frechet_distance(x, y, extractor.name))
+                    for kind, x, y in zip(KINDS, found, features['train'], strict=True)
+                }
+
+    def features(self, extractor: nn.Module, seed: int = 0) -> dict[str, list[Tensor]]:
+        """Features of the training tiles, of the held-out tiles of both parts, and of the kept pairs.
+
+        Args:
+            extractor: (N, H, W) or (N, 3, H, W) uint8 to (N, D), on the device of this checker.
+            seed: Of the choice of as many pairs as there are held-out tiles.
+
+        Returns:
+            Set -> (N, D) features of its images, and of its masks, on the CPU. Sets: 'train', 'val' and 'test' where
+            the data set has them, 'pairs' and, where there are more of them than held-out tiles, 'N of the pairs'.
         """
         features = {'train': self._features(extractor, self.training)}
         for part in ('val', 'test'):
@@ -165,12 +184,7 @@ class PairChecker:
             if number < len(pairs[0]):
                 chosen = torch.randperm(len(pairs[0]), generator=torch.Generator().manual_seed(seed))[:number]
                 features[f'{number} of the pairs'] = [part[chosen] for part in pairs]
-        for who, found in self.progress(features.items(), desc='distances', unit='set'):
-            if who != 'train' and len(found[0]) > 1:
-                self.result.distances[who, 'train'] = {
-                    kind: (kid(x, y, extractor.name, seed=seed), frechet_distance(x, y, extractor.name))
-                    for kind, x, y in zip(KINDS, found, features['train'], strict=True)
-                }
+        return features
 
     def _agreement_measures(self, row: PairRow, reading: Reading, marked: Tensor, n: int) -> dict[str, float]:
         """Measures of one pair. A mask that was filtered before agrees better for it: its first measures stay."""
@@ -191,7 +205,7 @@ class PairChecker:
         images = image_descriptors(tiles.images.to(self.device))
         return images, label_descriptors(tiles.labels.to(self.device), self.num_classes)
 
-    def _features(self, extractor: LiteFeatures, tiles: RealTiles) -> list[Tensor]:
+    def _features(self, extractor: nn.Module, tiles: RealTiles) -> list[Tensor]:
         pictures = label_pictures(tiles.labels, self.folder.palette)
         return [
             torch.cat([extractor(part) for part in maps.split(self.batch_size)]).cpu()
