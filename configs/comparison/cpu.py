@@ -24,12 +24,7 @@ generators = {
     'seg-guided-image': dict(config='../pfdiff/seg-guided-image_tiny-64x64.py', epochs=75),
 }
 methods = {
-    'pf-diffseg': dict(
-        generator='pf-diffseg',
-        super_resolution='pair-sr',
-        options={'fraction_sampler.groups': [dict(name='uniform', share=1)]},
-    ),
-    'pf-diffseg-boosted': dict(generator='pf-diffseg', super_resolution='pair-sr', paper='PF-DiffSeg'),
+    'pf-diffseg': dict(generator='pf-diffseg', super_resolution='pair-sr', paper='PF-DiffSeg'),
     'seg-guided': dict(
         generator='seg-guided-mask', image='seg-guided-image', super_resolution='pair-sr', paper='SegGuidedDiff'
     ),

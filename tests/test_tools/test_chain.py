@@ -97,7 +97,7 @@ def test_pairs_stand_in_their_folder(pairs):
     assert [row.index for row in rows] == list(range(48))
     assert {row.group for row in rows} == {'uniform', 'rich_martensite_austenite', 'rich_defect'}
     assert Image.open(folder.image_path(47)).size == (64, 64)
-    assert folder.description['generator']['sampler']['type'] == 'RenoiseScheduler'
+    assert folder.description['generator']['sampler']['type'] == 'DPMSolverMultistepScheduler'
     assert len(folder.description['super_resolution']['weights_sha256']) == 64
 
 
