@@ -19,6 +19,7 @@ from mmseg_pfdiff.generators.command_line import add_generator_arguments, check_
 from mmseg_pfdiff.generators.descriptions import package_versions
 from mmseg_pfdiff.generators.generation import generate_pairs
 from mmseg_pfdiff.generators.opening import RequestSource, choose_requests, number_of_pairs, open_generator
+from mmseg_pfdiff.generators.pair_records import MAX_INVENTED, MAX_MOVED, PairRecorder
 from mmseg_pfdiff.generators.two_stage import NothingAsked, open_stages
 from mmseg_pfdiff.phases import FractionSupport
 
@@ -48,7 +49,10 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--batch-size', type=int, default=16, help='pairs drawn together (default: 16)')
     parser.add_argument('--size', type=height_width, metavar='HxW', help='larger pairs, by overlapping windows')
     parser.add_argument(
-        '--max-moved', type=float, default=0.03, help='share of pixels the exact fractions may move in a kept pair'
+        '--max-moved', type=float, default=MAX_MOVED, help='share of pixels the exact fractions may move in a kept pair'
+    )
+    parser.add_argument(
+        '--max-invented', type=float, default=MAX_INVENTED, help='share of a class that may be moved there, not drawn'
     )
     parser.add_argument(
         '--speck-area', type=int, default=0, help='components of fewer pixels take the class around them (default: off)'
@@ -68,8 +72,9 @@ def parse_args() -> argparse.Namespace:
         parser.error('two-stage baselines take no fractions, size, clean-up or --sr-cfg-options')
     if args.batch_size < 1 or min(args.seed, args.speck_area) < 0:
         parser.error('--batch-size must be at least 1, --seed and --speck-area at least 0')
-    if not 0 <= args.max_moved <= 1:
-        parser.error(f'--max-moved is a share from 0 to 1 (0.03 is 3 %), got {args.max_moved:g}')
+    limits = (args.max_moved, args.max_invented)
+    if not all(0 <= share <= 1 for share in limits):
+        parser.error(f'--max-moved and --max-invented are shares from 0 to 1 (0.03 is 3 %), got {limits}')
     return args
 
 
@@ -111,16 +116,16 @@ def main() -> None:
     job.cascade.check_size(size)
     description = dict(
         **job.about, size=size, seed=args.seed, exact=job.cascade.exact, speck_area=args.speck_area, half=args.half,
-        max_moved=args.max_moved, versions=package_versions(),
+        max_moved=args.max_moved, max_invented=args.max_invented, versions=package_versions(),
     )  # fmt: skip
     if rank == 0:
         PairFolder.create(args.out, description)
     barrier()
     folder = PairFolder(args.out)
     start = time.perf_counter()
-    written = generate_pairs(
-        job.cascade, job.requests, folder, num, args.seed, args.batch_size, args.max_moved, args.size, job.support
-    )
+    limits = (args.max_moved, args.max_invented)
+    record = PairRecorder(job.cascade, folder.classes, args.seed, *limits, job.support)
+    written = generate_pairs(job.cascade, job.requests, folder, num, args.seed, args.batch_size, args.size, record)
     seconds = time.perf_counter() - start
     if rank == 0:
         print(folder_summary(folder, job.support and job.support.limit))

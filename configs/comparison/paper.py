@@ -46,4 +46,4 @@ methods = {
     'gan': dict(generator='dcgan', image='pix2pixhd', super_resolution='pair-sr', paper='DCGAN+Pix2PixHD'),
 }
 # Estimated from counts of operations at 30 % of an A100's half-precision peak, not measured.
-seconds = dict(generator=2.5, pairs=0.4, segmentor=2, test=20)
+seconds = dict(generator=2.5, pairs=0.2, segmentor=2, test=20)

@@ -4,6 +4,6 @@ model = dict(
     type='PairSuperResolution',
     data_preprocessor=dict(type='PairDataPreprocessor', num_classes=4, size=256),
     unet=dict(block_out_channels=(128, 128, 256, 256, 512, 512), layers_per_block=2),
-    sampler=dict(type='ddim', steps=50),
+    sampler=dict(type='dpmsolver++', steps=20),
 )
 train_cfg = dict(max_epochs=5000)

@@ -4,7 +4,7 @@ model = dict(
     data_preprocessor=dict(size=128),
     unet=dict(block_out_channels=(64, 96, 128), layers_per_block=1, patch_size=4),
     noise_schedule=dict(prediction_type='sample'),
-    sampler=dict(_delete_=True, type='dpmsolver++', steps=10),
+    sampler=dict(steps=10),
     fraction_guidance=1.0,
 )
 train_dataloader = dict(num_workers=1)

@@ -5,7 +5,7 @@ model = dict(
     unet=dict(block_out_channels=(96, 128, 192), layers_per_block=1, patch_size=4),
     # Predicting the clean pair shows structure after minutes, predicting the noise (the paper) after hours.
     noise_schedule=dict(prediction_type='sample'),
-    sampler=dict(_delete_=True, type='dpmsolver++', steps=10),
+    sampler=dict(steps=10),
     # Image and mask are drawn together into the fractions asked for: brings the share of pixels that the exact
     # fractions must move at the end below the limit.
     fraction_guidance=1.0,

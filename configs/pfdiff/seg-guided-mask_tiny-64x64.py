@@ -4,7 +4,7 @@ model = dict(
     data_preprocessor=dict(size=64),
     unet=dict(block_out_channels=(96, 128, 192), layers_per_block=1, patch_size=4),
     noise_schedule=dict(prediction_type='sample'),
-    sampler=dict(_delete_=True, type='dpmsolver++', steps=10),
+    sampler=dict(type='dpmsolver++', steps=10),
 )
 train_dataloader = dict(num_workers=1)
 optim_wrapper = dict(optimizer=dict(lr=1e-3))

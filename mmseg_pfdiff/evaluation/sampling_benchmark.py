@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from ..generators import PairCascade
 from ..generators.batches import batches
+from ..generators.pair_records import MAX_INVENTED, MAX_MOVED, invented_shares
 from ..phases import FractionRequest, phase_fractions
 from .fraction_error import fraction_errors
 from .image_distances import frechet_distance, kid
@@ -72,28 +73,30 @@ def network_evaluations(cascade: PairCascade) -> int:
     return generator.sampler.steps * (1 if generator.guidance_scale == 1 else 2) + (high.sampler.steps if high else 0)
 
 
-def fraction_columns(pairs: DrawnPairs, classes: tuple[str, ...], max_moved: float = 0.03) -> dict[str, float]:
+def fraction_columns(pairs: DrawnPairs, classes: tuple[str, ...]) -> dict[str, float]:
     """How far the networks were from the fractions asked for.
 
     Args:
         pairs: N drawn pairs.
         classes: K names.
-        max_moved: Share of moved pixels beyond which a pair is not kept.
 
     Returns:
         Columns: `error`, the mean absolute error in points over pairs and classes, before any pixel was moved, with
-        its standard error over the pairs; the same for each class; share of pixels moved and of pairs kept, percent.
+        its standard error over the pairs; the same for each class; share of pixels moved and of pairs kept under
+        the default limits of :class:`PairRecorder`, percent.
     """
     plain = phase_fractions(pairs.plain, len(classes))
     by_pair = 100 * (plain - pairs.targets).abs().mean(1)
     by_class = fraction_errors(pairs.targets, plain).mae
     moved = (pairs.labels != pairs.plain).double().mean((1, 2))
+    invented = invented_shares(pairs.labels, pairs.plain, len(classes)).amax(1)
+    kept = (moved <= MAX_MOVED) & (invented <= MAX_INVENTED)
     return {
         'error': by_pair.mean().item(),
         'error se': (by_pair.std() / len(by_pair) ** 0.5).item(),
         **{f'error {name}': value for name, value in zip(classes, by_class.tolist(), strict=True)},
         'moved %': 100 * moved.mean().item(),
-        'kept %': 100 * (moved <= max_moved).double().mean().item(),
+        'kept %': 100 * kept.double().mean().item(),
     }
 
 

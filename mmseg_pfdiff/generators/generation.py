@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 from ..datasets import PairFolder
 from ..datasets.pair_writer import PairWriter
-from ..phases import FractionRequest, FractionSupport
+from ..phases import FractionRequest
 from .batches import batches
 from .cascade import PairCascade
 from .pair_records import PairRecorder
@@ -21,9 +21,8 @@ def generate_pairs(
     num: int,
     seed: int,
     batch_size: int,
-    max_moved: float = 0.03,
     size: tuple[int, int] | None = None,
-    support: FractionSupport | None = None,
+    record: PairRecorder | None = None,
 ) -> int:
     """Writes the pairs 0..num-1 that the folder lacks. Under a launcher, each process writes its share.
 
@@ -34,19 +33,18 @@ def generate_pairs(
         num: Pairs the folder shall hold.
         seed: Seed of the run, >= 0.
         batch_size: Pairs (of larger fields: windows) drawn together, >= 1; changes nothing but speed and memory.
-        max_moved: As of :class:`PairRecorder`.
         size: Height and width of the pairs; default: those of the training tiles.
-        support: As of :class:`PairRecorder`.
+        record: Makes the rows; default: one with its own defaults.
 
     Returns:
         Number of pairs written now, by all processes.
 
     Raises:
-        ValueError: num or batch_size below 1, max_moved out of range.
+        ValueError: num or batch_size below 1.
     """
     if num < 1 or batch_size < 1:
         raise ValueError(f'num and batch_size must be at least 1; got num={num}, batch_size={batch_size}.')
-    record = PairRecorder(cascade, folder.classes, seed, max_moved, support)
+    record = record or PairRecorder(cascade, folder.classes, seed)
     rank, world_size = get_dist_info()
     missing = folder.missing(num)
     # All processes have looked before any writes: they deal out the same list.

@@ -3,11 +3,36 @@
 from collections.abc import Sequence
 
 import torch
+from torch import Tensor
 
 from ..datasets import PairRow
 from ..phases import FractionRequest, FractionSupport, phase_fractions
 from .cascade import PairCascade
 from .preprocessor import DecodedPairs
+
+MAX_MOVED = 0.03
+MAX_INVENTED = 0.5
+# A class that gained no more than this share of the pixels was not invented: a few pixels at a border do no harm.
+MIN_GAIN = 0.002
+
+
+def invented_shares(labels: Tensor, plain: Tensor, num_classes: int) -> Tensor:
+    """What part of each class the networks did not draw.
+
+    Args:
+        labels: (N, H, W) integer, label maps as they are written.
+        plain: (N, H, W) integer, label maps as the networks drew them.
+        num_classes: K.
+
+    Returns:
+        (N, K) float64 in [0, 1]: of the pixels of a class in `labels`, those that are of another one in `plain`; 0 for
+        a class that gained no more than a five-hundredth of all pixels.
+    """
+    classes = torch.arange(num_classes)[:, None, None]
+    written = labels[:, None] == classes
+    gained = (written & (labels != plain)[:, None]).double().mean((2, 3))
+    present = written.double().mean((2, 3))
+    return torch.where(gained > MIN_GAIN, gained / present.clamp(min=MIN_GAIN), 0.0)
 
 
 class PairRecorder:
@@ -15,8 +40,9 @@ class PairRecorder:
 
     Measures: `plain_<class>`, the fraction that the nearest codes alone gave; `moved`, the share of pixels that have
     another class in the label map (the quota's doing, and the clean-up's of specks); `moved_margin`, by how much those
-    pixels had been decided, on the mean; `seam` of the windows; `support_distance`, from the fractions asked for to
-    the nearest real vector, and `out_of_support`, 1 where it exceeds the limit, else 0.
+    pixels had been decided, on the mean; `invented`, see :func:`invented_shares`, the largest over the classes; `seam`
+    of the windows; `support_distance`, from the fractions asked for to the nearest real vector, and `out_of_support`,
+    1 where it exceeds the limit, else 0.
 
     Args:
         cascade: What draws the pairs.
@@ -24,10 +50,12 @@ class PairRecorder:
         seed: Seed of the run.
         max_moved: Largest share of pixels that may have moved. A pair beyond it is marked as not kept: its image no
             longer shows what its mask says.
+        max_invented: Largest share of a class's pixels that may have moved into it: else that phase is in the mask
+            alone, which matters for rare ones, whatever their part of the pixels.
         support: The real fraction vectors; None leaves the last two measures out.
 
     Raises:
-        ValueError: max_moved out of range.
+        ValueError: A share out of range.
     """
 
     def __init__(
@@ -35,13 +63,15 @@ class PairRecorder:
         cascade: PairCascade,
         classes: Sequence[str],
         seed: int,
-        max_moved: float = 0.03,
+        max_moved: float = MAX_MOVED,
+        max_invented: float = MAX_INVENTED,
         support: FractionSupport | None = None,
     ) -> None:
-        if not 0 <= max_moved <= 1:
-            raise ValueError(f'max_moved must be a share in [0, 1], got {max_moved}.')
+        for name, share in (('max_moved', max_moved), ('max_invented', max_invented)):
+            if not 0 <= share <= 1:
+                raise ValueError(f'{name} must be a share in [0, 1], got {share}.')
         self.cascade, self.classes, self.seed = cascade, tuple(classes), seed
-        self.max_moved, self.support = max_moved, support
+        self.max_moved, self.max_invented, self.support = max_moved, max_invented, support
 
     def __call__(self, asked: Sequence[FractionRequest], pairs: DecodedPairs, indices: Sequence[int]) -> list[PairRow]:
         """The rows of N pairs.
@@ -56,7 +86,9 @@ class PairRecorder:
         """
         targets = torch.stack([request.fractions for request in asked])
         measured = phase_fractions(pairs.labels, len(self.classes))
-        measures = self._measures(targets, pairs)
+        invented = invented_shares(pairs.labels, pairs.plain, len(self.classes))
+        measures = self._measures(targets, pairs, invented)
+        reasons = [self._reason(found, shares) for found, shares in zip(measures, invented, strict=True)]
         return [
             PairRow(
                 index,
@@ -64,17 +96,23 @@ class PairRecorder:
                 asked[n].group,
                 tuple(targets[n].tolist()),
                 tuple(measured[n].tolist()),
-                kept=measures[n]['moved'] <= self.max_moved,
-                reason=self._reason(measures[n]['moved']),
+                kept=not reasons[n],
+                reason=reasons[n],
                 measures=measures[n],
             )
             for n, index in enumerate(indices)
         ]
 
-    def _reason(self, share: float) -> str:
-        return '' if share <= self.max_moved else f'{100 * share:.1f} % of the pixels moved to meet the fractions'
+    def _reason(self, measures: dict[str, float], invented: Tensor) -> str:
+        """Why a pair is not kept; empty if it is."""
+        if measures['moved'] > self.max_moved:
+            return f'{100 * measures["moved"]:.1f} % of the pixels moved to meet the fractions'
+        if measures['invented'] > self.max_invented:
+            name = self.classes[int(invented.argmax())]
+            return f'{100 * measures["invented"]:.0f} % of the {name} was not drawn but moved there'
+        return ''
 
-    def _measures(self, targets: torch.Tensor, pairs: DecodedPairs) -> list[dict[str, float]]:
+    def _measures(self, targets: Tensor, pairs: DecodedPairs, invented: Tensor) -> list[dict[str, float]]:
         plain = phase_fractions(pairs.plain, len(self.classes)).tolist()
         moved = pairs.labels != pairs.plain
         measures = []
@@ -82,6 +120,7 @@ class PairRecorder:
             found = {f'plain_{name}': value for name, value in zip(self.classes, plain[n], strict=True)}
             found['moved'] = moved[n].double().mean().item()
             found['moved_margin'] = pairs.margins[n][moved[n]].mean().item() if moved[n].any() else 0.0
+            found['invented'] = invented[n].max().item()
             found['seam'] = self.cascade.seam_score(pairs.images[n])
             measures.append(found)
         if self.support is not None:

@@ -48,7 +48,7 @@ def write_plan(path: Path, root: Path, **fields) -> Path:
             'pf-diffseg': dict(
                 generator='small',
                 options={'fraction_sampler.groups': [dict(name='all', share=1)]},
-                arguments=['--max-moved', '1'],
+                arguments=['--max-moved', '1', '--max-invented', '1'],
                 paper='PF-DiffSeg',
             )
         },

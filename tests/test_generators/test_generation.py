@@ -14,8 +14,9 @@ from mmseg_pfdiff.datasets import PairFolder
 from mmseg_pfdiff.evaluation.folder_summary import folder_summary
 from mmseg_pfdiff.generators import PairCascade
 from mmseg_pfdiff.generators.generation import batches, generate_pairs
-from mmseg_pfdiff.generators.pair_records import PairRecorder
-from mmseg_pfdiff.phases import FractionSampler, FractionSupport, RequestedFractions
+from mmseg_pfdiff.generators.pair_records import PairRecorder, invented_shares
+from mmseg_pfdiff.generators.preprocessor import DecodedPairs
+from mmseg_pfdiff.phases import FractionRequest, FractionSampler, FractionSupport, RequestedFractions
 
 from .conftest import make_generator
 
@@ -130,7 +131,7 @@ def test_an_unwritable_folder_stops_the_run_and_loses_nothing(tmp_path):
 def test_pairs_whose_pixels_moved_too_far_are_marked(tmp_path):
     cascade = PairCascade(make_generator())
     folder = PairFolder.create(tmp_path / 'a', DESCRIPTION)
-    generate_pairs(cascade, make_requests(), folder, 6, 2, 3, max_moved=0.5)
+    generate_pairs(cascade, make_requests(), folder, 6, 2, 3, record=PairRecorder(cascade, CLASSES, 2, 0.5, 1))
     for row in folder.rows():
         label = read(folder, row.index)[1]
         counts = np.bincount(label.ravel(), minlength=4)
@@ -148,13 +149,32 @@ def test_requests_far_from_the_real_vectors_are_flagged(tmp_path):
     vectors = make_requests().vectors
     requests = RequestedFractions(torch.stack([vectors[0], torch.tensor([0.0, 0, 0, 1]).double()]), CLASSES)
     folder = PairFolder.create(tmp_path / 'a', DESCRIPTION)
-    generate_pairs(PairCascade(make_generator()), requests, folder, 2, 0, 2, 1, support=FractionSupport(vectors))
+    cascade = PairCascade(make_generator())
+    record = PairRecorder(cascade, CLASSES, 0, support=FractionSupport(vectors))
+    generate_pairs(cascade, requests, folder, 2, 0, 2, record=record)
     near, far = folder.rows()
     assert near.measures['support_distance'] == 0 and near.measures['out_of_support'] == 0
     nearest = 0.5 * (vectors - torch.tensor([0.0, 0, 0, 1])).abs().sum(1).min().item()
     assert far.measures['support_distance'] == pytest.approx(nearest, rel=1e-5) and far.measures['out_of_support'] == 1
     summary = folder_summary(PairFolder.create(tmp_path / 'a', DESCRIPTION), 0.05)
     assert '1 pairs asked for fractions farther than 5.00 points' in summary
+
+
+def test_a_phase_that_was_not_drawn_is_invented():
+    plain = torch.zeros(1, 100, 10, dtype=torch.uint8)
+    plain[0, :, 0] = 1
+    labels = plain.clone()
+    labels[0, :10, 5] = 3  # all of class 3
+    labels[0, :4, 6] = 1  # 4 of 104 of class 1
+    labels[0, 50, 7] = 2  # too few to count
+    found = invented_shares(labels, plain, 4)
+    torch.testing.assert_close(found, torch.tensor([[0, 4 / 104, 0, 1.0]], dtype=torch.float64))
+    record = PairRecorder(PairCascade(make_generator()), CLASSES, seed=0, max_moved=1)
+    pairs = DecodedPairs(labels, labels, torch.zeros(labels.shape), plain)
+    request = FractionRequest(torch.tensor([0.9, 0.1, 0, 0]).double(), 'a')
+    [row] = record([request], pairs, [7])
+    assert not row.kept and row.reason == '100 % of the defect was not drawn but moved there'
+    assert row.measures['invented'] == 1 and row.measures['moved'] == pytest.approx(0.015)
 
 
 def test_bad_numbers(tmp_path):

@@ -69,7 +69,7 @@ def generate(data, generators, out, num, *arguments):
     run_tool(
         'generate_pairs.py', generators / 'g/pf-diffseg_tiny-64x64.py', generators / 'g/epoch_1.pth',
         '--sr-config', generators / 'sr/pair-sr_tiny-64to128.py', '--sr-checkpoint', generators / 'sr/epoch_1.pth',
-        '--out', out, '--num', num, '--max-moved', 1, *arguments,
+        '--out', out, '--num', num, '--max-moved', 1, '--max-invented', 1, *arguments,
     )  # fmt: skip
 
 
@@ -121,7 +121,7 @@ def test_a_table_of_fractions_is_met_row_by_row(data, generators, tmp_path, caps
     table = tmp_path / 'asked.csv'
     table.write_text('matrix,austenite,martensite_austenite,defect\n0.4,0.3,0.2,0.1\n0,0,1,0\n')
     command = ['generate_pairs.py', generators / 'g/pf-diffseg_tiny-64x64.py', generators / 'g/epoch_1.pth']
-    command += ['--max-moved', 1, '--out', tmp_path / 'a', '--speck-area', 4, '--fractions', table]
+    command += ['--max-moved', 1, '--max-invented', 1, '--out', tmp_path / 'a', '--speck-area', 4, '--fractions', table]
     run_tool(*command)
     assert '2 pairs of 32x32' in capsys.readouterr().out
     folder = PairFolder(tmp_path / 'a')
@@ -155,7 +155,7 @@ def test_two_processes_write_the_folder_of_one(generators, pairs, tmp_path):
     command += [str(ROOT / 'tools/generate_pairs.py'), str(generators / 'g/pf-diffseg_tiny-64x64.py')]
     command += [str(generators / 'g/epoch_1.pth'), '--sr-config', str(generators / 'sr/pair-sr_tiny-64to128.py')]
     command += ['--sr-checkpoint', str(generators / 'sr/epoch_1.pth'), '--out', str(out), '--num', '48']
-    command += ['--max-moved', '1', '--launcher', 'pytorch', '--device', 'cpu']
+    command += ['--max-moved', '1', '--max-invented', '1', '--launcher', 'pytorch', '--device', 'cpu']
     run = subprocess.run(command, capture_output=True, text=True, env={**os.environ, 'OMP_NUM_THREADS': '1'})
     assert run.returncode == 0, run.stderr[-6000:]
     one, two = PairFolder(pairs), PairFolder(out)
