@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = ROOT / 'configs/pfdiff'
 GENERATOR, SUPER_RESOLUTION = 'pf-diffseg_tiny-64x64', 'pair-sr_tiny-64to128'
 EPOCHS = {GENERATOR: 100, SUPER_RESOLUTION: 30, REAL: 21, MIXED: 7}  # the segmentors: equally many steps
-NUM_PAIRS = 208  # two for each of the 96 training tiles, and some for pairs that are not kept
+NUM_PAIRS = 240  # two for each of the 96 training tiles, and some for pairs that are not kept
 
 
 def train(config: str, out: Path, *options: str) -> list[str]:
@@ -52,7 +52,9 @@ def steps(out: Path) -> dict[str, list[str]]:
     generate = [
         *('generate_pairs.py', f'{CONFIGS / GENERATOR}.py', checkpoint(GENERATOR, out)),
         *('--sr-config', f'{CONFIGS / SUPER_RESOLUTION}.py', '--sr-checkpoint', checkpoint(SUPER_RESOLUTION, out)),
-        *('--out', f'{pairs}', '--num', f'{NUM_PAIRS}', '--steps', '25', '--cfg-options', *tiles),
+        # Networks trained for minutes need fresh noise in sampling: it mends the errors of earlier steps.
+        *('--out', f'{pairs}', '--num', f'{NUM_PAIRS}', '--sampler', 'renoise', '--steps', '25'),
+        *('--cfg-options', *tiles),
     ]
     split = ['--split', f'{release / "split"}', '--tile-size', '128']
     return {
