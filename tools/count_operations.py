@@ -1,4 +1,4 @@
-"""Counts parameters and operations of generators: `python tools/count_operations.py configs/pfdiff/p*.py`."""
+"""Counts parameters and operations of generators: `python tools/count_operations.py configs/pfdiff/p[af]*.py`."""
 
 import argparse
 import sys

@@ -30,7 +30,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Draws."""
     args = parse_args()
-    opened = open_generator(*generator_files(args), args.sampler, args.steps)
+    opened = open_generator(*generator_files(args), args.sampler, args.steps, args.cfg_options, args.sr_cfg_options)
     picture = fraction_grid(PairCascade(*opened[:2], args.device), opened.card, args.number, args.seed)
     Path(args.out).parent.mkdir(parents=True, exist_ok=True)
     cv2.imwrite(args.out, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))

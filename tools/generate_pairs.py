@@ -65,11 +65,12 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
     args = parser.parse_args()
     check_generator_arguments(parser, args)
-    steering = (args.sr_cfg_options, args.fractions, args.target_mean, args.size, args.speck_area)
+    steering = (args.sr_cfg_options, args.fractions, args.target_mean, args.size, args.speck_area, args.plain)
+    steering += (args.half, args.channels_last, args.compile)
     if bool(args.image_config) != bool(args.image_checkpoint):
         parser.error('--image-config and --image-checkpoint go together')
     if args.image_config and any(steering):
-        parser.error('two-stage baselines take no fractions, size, clean-up or --sr-cfg-options')
+        parser.error('two-stage baselines take no options for fractions, size, clean-up, precision or compilation')
     if args.batch_size < 1 or min(args.seed, args.speck_area) < 0:
         parser.error('--batch-size must be at least 1, --seed and --speck-area at least 0')
     limits = (args.max_moved, args.max_invented)

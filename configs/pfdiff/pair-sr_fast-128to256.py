@@ -2,4 +2,5 @@
 _base_ = './pair-sr_128to256.py'
 model = dict(
     unet=dict(block_out_channels=(64, 128, 192, 256), patch_size=2),
+    fraction_guidance=1.0,
 )

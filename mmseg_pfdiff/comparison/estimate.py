@@ -31,7 +31,10 @@ def estimated_seconds(task: Task, rates: Mapping[tuple[str, str], float], guesse
     Returns:
         Seconds.
     """
-    rate = rates.get(_model(task), guesses.get(task.kind))
+    guess = guesses.get(task.kind)
+    if isinstance(guess, Mapping):
+        guess = guess.get(_model(task)[1])
+    rate = rates.get(_model(task), guess)
     return None if rate is None else rate * task.units
 
 

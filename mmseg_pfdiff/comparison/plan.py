@@ -62,7 +62,7 @@ class Plan(NamedTuple):
             'iterations': an epoch has as many samples as there are real ones, whatever is mixed in.
         segmentor_options: Settings over every segmentor's config.
         seconds: Guesses for an estimate of the time where nothing was measured yet: 'generator', an epoch of a
-            generator; 'pair'; 'segmentor', an epoch on real tiles; 'test'.
+            generator, for all or by its name; 'pairs', a pair; 'segmentor', an epoch on real tiles; 'test'.
     """
 
     name: str
@@ -125,6 +125,9 @@ def _check(plan: Plan, path: Path) -> None:
             f'{path}: seeds and ratios must not be empty, ratios and epochs at least 1; got seeds={plan.seeds}, '
             f'ratios={plan.ratios}, epochs={plan.epochs}. Training on real tiles alone is always in.'
         )
+    unknown = sorted(set(plan.seconds) - {'generator', 'pairs', 'segmentor', 'test'})
+    if unknown:
+        raise ValueError(f"{path}: seconds are of 'generator', 'pairs', 'segmentor' and 'test'; got {unknown}.")
     for name, method in plan.methods.items():
         named = [part for part in (method.generator, method.image, method.super_resolution) if part]
         unknown = [part for part in named if part not in plan.generators]

@@ -1,27 +1,13 @@
 """The plots of a comparison."""
 
-import base64
-import io
-
-import matplotlib
-
-matplotlib.use('Agg')
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
+from ..evaluation.html_parts import panels, shared_legend
 from .plan import REAL
 from .summary import Summary
 
 COLOURS = ('#555555', '#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00')
-
-
-def as_image(figure: Figure) -> str:
-    """A figure as an `<img>` that holds its picture; the figure is closed."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format='svg', bbox_inches='tight')
-    plt.close(figure)
-    return f'<img src="data:image/svg+xml;base64,{base64.b64encode(buffer.getvalue()).decode()}" alt="">'
 
 
 def _colours(summary: Summary) -> dict[str, str]:
@@ -29,44 +15,54 @@ def _colours(summary: Summary) -> dict[str, str]:
     return {method: COLOURS[n % len(COLOURS)] for n, method in enumerate(methods)}
 
 
+def _deviation(values: np.ndarray) -> np.ndarray:
+    """Of a sample, over its first axis, as the tables give it; 0 for a single value."""
+    with np.errstate(all='ignore'):
+        return np.nan_to_num(np.nanstd(values, axis=0, ddof=1)) if len(values) > 1 else np.zeros(values.shape[1:])
+
+
 def class_plot(summary: Summary) -> Figure:
     """Fig. 6: bars of the IoU of each class, a panel for each segmentor; lines are deviations over the runs."""
     segmentors = list(dict.fromkeys(entry.segmentor for entry in summary.entries))
-    figure, axes = plt.subplots(1, len(segmentors), figsize=(1 + 5 * len(segmentors), 3.4), squeeze=False, sharey=True)
+    figure, axes = panels(1, len(segmentors), width=5, height=3.2, sharey=True)
     colours = _colours(summary)
     for axis, segmentor in zip(axes[0], segmentors, strict=True):
         entries = [entry for entry in summary.entries if entry.segmentor == segmentor]
         width = 0.8 / len(entries)
         for n, entry in enumerate(entries):
             places = np.arange(len(summary.classes)) + (n - (len(entries) - 1) / 2) * width
-            with np.errstate(all='ignore'):
-                means, deviations = np.nanmean(entry.class_iou, 0), np.nanstd(entry.class_iou, 0)
-            axis.bar(places, means, width, yerr=deviations, color=colours[entry.method], label=entry.method, capsize=2)
+            means = [np.nanmean(column) if not np.isnan(column).all() else 0 for column in entry.class_iou.T]
+            spread = _deviation(entry.class_iou)
+            axis.bar(places, means, width, yerr=spread, color=colours[entry.method], label=entry.method, capsize=2)
         axis.set_xticks(range(len(summary.classes)), [name.replace('_', '\n') for name in summary.classes])
-        axis.set_title(segmentor)
+        axis.set_title(segmentor, fontsize=9)
     axes[0][0].set_ylabel('IoU %')
-    axes[0][-1].legend(fontsize=8, frameon=False, bbox_to_anchor=(1, 1))
+    shared_legend(figure, axes[0][0])
     return figure
 
 
 def ratio_plot(summary: Summary) -> Figure:
     """Fig. 9: validation mean IoU over the ratio, a panel for each segmentor; bands are deviations over the runs."""
     segmentors = list(dict.fromkeys(segmentor for segmentor, _ in summary.curves))
-    figure, axes = plt.subplots(1, len(segmentors), figsize=(1 + 4 * len(segmentors), 3.2), squeeze=False, sharey=True)
-    colours = _colours(summary)
+    figure, axes = panels(1, len(segmentors), width=5, height=3.2, sharey=True)
     for axis, segmentor in zip(axes[0], segmentors, strict=True):
         for (owner, method), curve in summary.curves.items():
-            if owner != segmentor:
-                continue
-            means, deviations = (np.array([f(values) for values in curve.values()]) for f in (np.mean, np.std))
-            if method == REAL:
-                axis.axhline(means[0], color=colours[method], linestyle='--', label=method)
-                axis.axhspan(means[0] - deviations[0], means[0] + deviations[0], color=colours[method], alpha=0.1)
-                continue
-            axis.plot(list(curve), means, 'o-', color=colours[method], label=method)
-            axis.fill_between(list(curve), means - deviations, means + deviations, color=colours[method], alpha=0.15)
+            if owner == segmentor:
+                _draw_curve(axis, method, curve, _colours(summary)[method])
         axis.set_xlabel('synthetic pairs for each real tile')
-        axis.set_title(segmentor)
+        axis.set_title(segmentor, fontsize=9)
     axes[0][0].set_ylabel('validation mean IoU %')
-    axes[0][-1].legend(fontsize=8, frameon=False, bbox_to_anchor=(1, 1))
+    shared_legend(figure, axes[0][0])
     return figure
+
+
+def _draw_curve(axis, method: str, curve: dict[int, list[float]], colour: str) -> None:
+    """A line over the ratios; training on real tiles alone is a level."""
+    means = np.array([np.mean(values) for values in curve.values()])
+    spread = np.array([float(_deviation(np.array(values))) for values in curve.values()])
+    if method == REAL:
+        axis.axhline(means[0], color=colour, linestyle='--', label=method)
+        axis.axhspan(means[0] - spread[0], means[0] + spread[0], color=colour, alpha=0.1)
+        return
+    axis.plot(list(curve), means, 'o-', color=colour, label=method)
+    axis.fill_between(list(curve), means - spread, means + spread, color=colour, alpha=0.15)

@@ -29,32 +29,54 @@ class TestResult(NamedTuple):
     labelled: np.ndarray
 
 
-def validation_curve(folder: Path) -> list[float]:
-    """Mean IoU on the validation part, percent, in the order of the training; what was done twice stands twice."""
-    scores = []
+def validation_curve(folder: Path) -> dict[int, float]:
+    """Epoch -> mean IoU on the validation part, percent; what was done twice counts as it came out last."""
+    scores = {}
     for path in sorted(folder.glob('*/vis_data/scalars.json')):
         for line in path.read_text().splitlines():
             try:
-                scores.append(json.loads(line).get('mIoU'))
+                record = json.loads(line)
             except ValueError:  # the last line of a killed run
                 continue
-    return [score for score in scores if score is not None and not math.isnan(score)]
+            if not math.isnan(record.get('mIoU', math.nan)):
+                scores[record['step']] = record['mIoU']
+    return scores
 
 
-def validation_score(work_dir: Path, name: str) -> float:
-    """Best mean IoU of a training on the validation part, percent; the weights that made it are kept."""
-    curve = validation_curve(work_dir / name)
-    if not curve:
-        raise ValueError(f'{work_dir / name} holds no validation: its config must validate and log mIoU.')
-    return max(curve)
+def best_weights(folder: Path) -> tuple[Path, float]:
+    """The weights of a training that did best on the validation part.
+
+    Args:
+        folder: Work dir of the training, which kept its best weights.
+
+    Returns:
+        Path of the weights, and their mean IoU on the validation part, percent.
+
+    Raises:
+        ValueError: There are none.
+    """
+    curve = validation_curve(folder)
+    # A kill may leave those of a lower score beside them.
+    kept = {path: curve.get(int(path.stem.rpartition('_')[2])) for path in folder.glob('best_mIoU_epoch_*.pth')}
+    known = {path: score for path, score in kept.items() if score is not None}
+    if not known:
+        raise ValueError(
+            f'{folder} holds no best_mIoU_epoch_*.pth with a logged mIoU: its config must validate and have '
+            "default_hooks.checkpoint.save_best='mIoU'."
+        )
+    best = max(known, key=known.get)
+    return best, known[best]
 
 
-def chosen_ratio(plan: Plan, work_dir: Path, segmentor: str, method: str) -> int:
-    """The ratio with the best mean validation score over splits and seeds; of equal ones the smallest.
+def chosen_ratio(plan: Plan, work_dir: Path, split: str, segmentor: str, method: str) -> int:
+    """The ratio with the best mean validation score over the seeds; of equal ones the smallest.
+
+    Each split chooses for itself: the validation micrographs of one are test micrographs of another.
 
     Args:
         plan: The comparison.
         work_dir: Where its runs lie; those of the segmentor and the method are done.
+        split: Name.
         segmentor: Name.
         method: Name.
 
@@ -63,17 +85,13 @@ def chosen_ratio(plan: Plan, work_dir: Path, segmentor: str, method: str) -> int
     """
     return max(
         tried_ratios(plan, method),
-        key=lambda ratio: (np.mean(validation_scores(plan, work_dir, segmentor, method, ratio)), -ratio),
+        key=lambda ratio: (np.mean(validation_scores(plan, work_dir, split, segmentor, method, ratio)), -ratio),
     )
 
 
-def validation_scores(plan: Plan, work_dir: Path, segmentor: str, method: str, ratio: int) -> list[float]:
-    """Validation scores of all splits and seeds."""
-    return [
-        validation_score(work_dir, run_name(split, segmentor, method, ratio, seed))
-        for split in plan.data
-        for seed in plan.seeds
-    ]
+def validation_scores(plan: Plan, work_dir: Path, split: str, segmentor: str, method: str, ratio: int) -> list[float]:
+    """Best validation scores of all seeds."""
+    return [best_weights(work_dir / run_name(split, segmentor, method, ratio, seed))[1] for seed in plan.seeds]
 
 
 def read_test(path: Path) -> TestResult:

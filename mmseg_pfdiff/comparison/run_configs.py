@@ -27,19 +27,29 @@ def with_data_root(config: Config, root: str) -> Config:
     return config
 
 
-def generator_config(training: Training, root: str) -> Config:
+def generator_config(training: Training, root: str, seed: int) -> Config:
     """The config that trains a generator.
 
     Args:
         training: As of the plan.
         root: Of the data set.
+        seed: Of the training.
 
     Returns:
         The config, complete.
     """
     config = with_data_root(Config.fromfile(training.config), root)
     options = {'train_cfg.max_epochs': training.epochs, 'train_cfg.val_interval': training.epochs}
-    return with_options(config, {**options, **training.options})
+    config = with_options(config, {**options, **training.options})
+    return repeatable(config, seed)
+
+
+def repeatable(config: Config, seed: int) -> Config:
+    """A config whose training has a seed, and ends as if it had not been interrupted."""
+    config.randomness = {**config.get('randomness', {}), 'seed': seed}
+    hooks = [dict(type='EpochSeedHook'), dict(type='ValidateOnResumeHook')]
+    config.custom_hooks = [*config.get('custom_hooks', []), *hooks]
+    return config
 
 
 def number_of_real_samples(plan: Plan, segmentor: str, split: str) -> int:
@@ -93,6 +103,4 @@ def segmentor_config(
         mix.ratio = ratio
         mix.synthetic.data_root = str(pairs)
     config.train_cfg.max_epochs = plan.epochs
-    config.randomness = dict(seed=seed)
-    config.custom_hooks = [*config.get('custom_hooks', []), dict(type='EpochSeedHook')]
-    return config
+    return repeatable(config, seed)

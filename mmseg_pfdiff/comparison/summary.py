@@ -20,7 +20,7 @@ class Entry(NamedTuple):
         segmentor: Name.
         method: Name.
         paper: What the paper calls the method, or None.
-        ratio: Chosen on the validation part.
+        ratios: Chosen on the validation part, of each split.
         miou: Mean IoU of each split and seed, percent.
         accuracy: Pixel accuracy, likewise.
         class_iou: (runs, K) percent; NaN for a class that a split's test part lacks.
@@ -32,7 +32,7 @@ class Entry(NamedTuple):
     segmentor: str
     method: str
     paper: str | None
-    ratio: int
+    ratios: list[int]
     miou: list[float]
     accuracy: list[float]
     class_iou: np.ndarray
@@ -79,7 +79,11 @@ def summarise(bench: Workbench) -> Summary:
                 unfinished.append((segmentor, method))
                 continue
             curves[segmentor, method] = {
-                ratio: validation_scores(plan, bench.work_dir, segmentor, method, ratio)
+                ratio: [
+                    score
+                    for split in plan.data
+                    for score in validation_scores(plan, bench.work_dir, split, segmentor, method, ratio)
+                ]
                 for ratio in tried_ratios(plan, method)
             }
             results = [
@@ -87,12 +91,17 @@ def summarise(bench: Workbench) -> Summary:
             ]
             real = results if method == REAL else real
             entries.append(_entry(bench, segmentor, method, results, real))
-    seconds = {
-        task.about['method']: bench.seconds(task) / task.units
-        for task in bench.tasks
-        if task.kind == 'pairs' and bench.done(task)
-    }
-    return Summary(plan, plan_classes(plan), entries, curves, seconds, unfinished)
+    return Summary(plan, plan_classes(plan), entries, curves, pair_seconds(bench), unfinished)
+
+
+def pair_seconds(bench: Workbench) -> dict[str, float]:
+    """Method -> seconds a pair, over all splits whose pairs are done."""
+    marks = [bench.mark(task) for task in bench.tasks if task.kind == 'pairs' and bench.done(task)]
+    spent = {}
+    for mark in marks:
+        seconds, pairs = spent.get(mark['about']['method'], (0.0, 0))
+        spent[mark['about']['method']] = (seconds + mark['seconds'], pairs + mark['pairs'])
+    return {method: seconds / pairs for method, (seconds, pairs) in spent.items()}
 
 
 def tests_of(bench: Workbench, segmentor: str, method: str) -> list[Task]:
@@ -112,7 +121,7 @@ def _entry(
         segmentor,
         method,
         paper,
-        chosen_ratio(bench.plan, bench.work_dir, segmentor, method),
+        [chosen_ratio(bench.plan, bench.work_dir, split, segmentor, method) for split in bench.plan.data],
         values[:, 0].tolist(),
         [pixel_accuracy(result) for result in runs],
         values[:, 1:],
@@ -125,4 +134,5 @@ def _entry(
 def fraction_error(result: TestResult) -> float:
     """Mean absolute error of the predicted phase fractions over micrographs and classes, points."""
     labelled = result.labelled.sum(1, keepdims=True)
-    return float((100 * np.abs(result.predicted - result.labelled) / labelled).mean())
+    known = labelled[:, 0] > 0
+    return float((100 * np.abs(result.predicted - result.labelled)[known] / labelled[known]).mean())

@@ -37,7 +37,7 @@ def _score_row(entry: Entry) -> dict[str, str]:
     return {
         'segmentor': entry.segmentor,
         'method': entry.method,
-        'ratio': str(entry.ratio),
+        'ratio': ' '.join(map(str, entry.ratios)),
         'mean IoU %': mean_and_deviation(entry.miou),
         'accuracy %': mean_and_deviation(entry.accuracy),
         'fraction error': mean_and_deviation(entry.fraction_error),

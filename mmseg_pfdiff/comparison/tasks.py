@@ -76,13 +76,13 @@ def _tasks_of_split(plan: Plan, split: str) -> Iterator[Task]:
 
 
 def _tests(plan: Plan) -> Iterator[Task]:
-    """One for each split and seed, whatever the ratio: that is chosen once for all of them."""
-    for segmentor, method in itertools.product(plan.segmentors, (REAL, *plan.methods)):
+    """One for each seed, whatever the ratio: that is chosen once for all seeds of a split."""
+    for split, segmentor, method in itertools.product(plan.data, plan.segmentors, (REAL, *plan.methods)):
         trainings = tuple(
             run_name(split, segmentor, method, ratio, seed)
-            for split, ratio, seed in itertools.product(plan.data, tried_ratios(plan, method), plan.seeds)
+            for ratio, seed in itertools.product(tried_ratios(plan, method), plan.seeds)
         )
-        for split, seed in itertools.product(plan.data, plan.seeds):
+        for seed in plan.seeds:
             about = dict(split=split, segmentor=segmentor, method=method, seed=seed)
             yield Task('test', f'tests/{split}/{segmentor}/{method}/seed{seed}', trainings, 1, about)
 

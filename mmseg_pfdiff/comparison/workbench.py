@@ -1,6 +1,7 @@
 """Doing the tasks of a comparison: commands, logs, marks of what is done, a deadline."""
 
 import fcntl
+import hashlib
 import json
 import math
 import os
@@ -9,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -18,12 +19,13 @@ from mmengine.config import Config
 from ..datasets import PairFolder
 from ..files import write_atomically
 from .plan import REAL, Plan
-from .results import chosen_ratio
+from .results import best_weights, chosen_ratio
 from .run_configs import generator_config, segmentor_config, with_options
 from .tasks import SPARE, Task, last_checkpoint, list_tasks, needed_pairs, run_name
 
-# Rounds of generating more, where many pairs are not kept.
+# Rounds of generating more, where many pairs are not kept; with fewer kept than this share, it would take for ever.
 ROUNDS = 4
+LEAST_KEPT = 0.05
 WAIT = 5.0  # seconds between looks at what another process does
 LAUNCHERS = {
     'none': [sys.executable],
@@ -67,14 +69,34 @@ class Workbench:
         self.start = [part.format(processes=processes) for part in LAUNCHERS[launcher]]
         self.deadline = time.monotonic() + 3600 * max_hours
         self.tasks = list_tasks(plan)
+        self._digests: dict[str, str] = {}
 
-    def done(self, task: Task | str) -> bool:
-        """Whether a task is done."""
-        return self._mark(task if isinstance(task, str) else task.name).exists()
+    def done(self, task: Task) -> bool:
+        """Whether a task is done, as the plan has it now.
+
+        Raises:
+            ValueError: It was done by another plan, with other settings.
+        """
+        mark = self.mark(task)
+        if mark is None:
+            return False
+        if mark['made_with'] != self._made_with(task):
+            raise ValueError(
+                f'{self._mark(task.name)} is of another plan than this one. Give another --work-dir, or remove the '
+                'files of this task to have it done anew.'
+            )
+        if task.kind == 'pairs':
+            return mark['kept'] >= needed_pairs(self.plan, task.about['split'])
+        return task.kind != 'test' or mark['ratio'] == self._chosen_ratio(task)
+
+    def mark(self, task: Task) -> dict | None:
+        """What is recorded of a task that is done; None while it is not."""
+        path = self._mark(task.name)
+        return json.loads(path.read_text()) if path.exists() else None
 
     def seconds(self, task: Task) -> float | None:
         """What a task took, over all its interruptions; None while it is not done."""
-        return json.loads(self._mark(task.name).read_text())['seconds'] if self.done(task) else None
+        return self.mark(task)['seconds'] if self.done(task) else None
 
     def report(self, test: Task) -> Path:
         """What a test leaves."""
@@ -88,7 +110,8 @@ class Workbench:
             RuntimeError: A command failed; the message ends with the last it printed.
         """
         while pending := [task for task in self.tasks if not self.done(task)]:
-            ready = [task for task in pending if all(self.done(name) for name in task.needs)]
+            waiting = {task.name for task in pending}
+            ready = [task for task in pending if waiting.isdisjoint(task.needs)]
             if not any(self._try(task) for task in ready):
                 self._check_time()
                 time.sleep(WAIT)
@@ -104,20 +127,46 @@ class Workbench:
             before = self._spent(task)
             start = time.monotonic()
             try:
-                getattr(self, f'_do_{task.kind}')(task)
+                found = getattr(self, f'_do_{task.kind}')(task)
             except BaseException:
                 self._write(task, 'spent', dict(seconds=before + time.monotonic() - start))
                 raise
             seconds = before + time.monotonic() - start
-            self._write(task, 'done', dict(seconds=seconds, about=task.about, versions=installed_versions()))
+            record = dict(seconds=seconds, about=task.about, made_with=self._made_with(task), **(found or {}))
+            self._write(task, 'done', dict(record, versions=installed_versions()))
+            if task.kind == 'segmentor':
+                # The best weights of the validation part are tested; those of the last epoch only served to resume.
+                for path in (self.work_dir / task.name).glob('epoch_*.pth'):
+                    path.unlink()
             print(f'[{number}/{len(self.tasks)}] {task.name}: {seconds:.0f} s', flush=True)
             return True
 
-    def _do_generator(self, task: Task) -> None:
-        split, name = task.about['split'], task.about['generator']
-        self._train(task, generator_config(self.plan.generators[name], self.plan.data[split]))
+    def _made_with(self, task: Task) -> str:
+        """A digest of the settings that make what a task makes."""
+        if task.name not in self._digests:
+            if task.kind in ('generator', 'segmentor'):
+                text = self._training_config(task).pretty_text
+            else:
+                text = repr(self.plan.methods.get(task.about['method'])) if task.kind == 'pairs' else ''
+            self._digests[task.name] = hashlib.sha256(text.encode()).hexdigest()
+        return self._digests[task.name]
 
-    def _do_pairs(self, task: Task) -> None:
+    def _training_config(self, task: Task) -> Config:
+        about, plan = task.about, self.plan
+        if task.kind == 'generator':
+            training = plan.generators[about['generator']]
+            return generator_config(training, plan.data[about['split']], plan.seeds[0])
+        pairs = None if about['method'] == REAL else self.work_dir / f'pairs/{about["split"]}/{about["method"]}'
+        return segmentor_config(plan, **about, pairs=pairs)
+
+    def _chosen_ratio(self, test: Task) -> int:
+        about = test.about
+        return chosen_ratio(self.plan, self.work_dir, about['split'], about['segmentor'], about['method'])
+
+    def _do_generator(self, task: Task) -> None:
+        self._train(task)
+
+    def _do_pairs(self, task: Task) -> dict:
         split = task.about['split']
         method = self.plan.methods[task.about['method']]
         needed = needed_pairs(self.plan, split)
@@ -132,34 +181,29 @@ class Workbench:
         number = math.ceil(SPARE * needed)
         for _ in range(ROUNDS):
             self._run(task, [*command, '--num', str(number), *method.arguments])
-            kept = sum(row.kept for row in PairFolder(self.work_dir / task.name).rows())
+            rows = PairFolder(self.work_dir / task.name).rows()
+            kept = sum(row.kept for row in rows)
             if kept >= needed:
-                return
-            number = math.ceil(SPARE * number * needed / max(kept, 1))
+                return dict(pairs=len(rows), kept=kept)
+            if kept < LEAST_KEPT * len(rows):
+                break
+            number = math.ceil(SPARE * len(rows) * needed / kept)
         raise RuntimeError(
-            f'{task.name}: only {kept} pairs are kept, {needed} are needed. Let more pixels move (--max-moved in the '
-            "method's arguments), guide the generator (model.fraction_guidance), or lower the ratios."
+            f'{task.name}: only {kept} of {len(rows)} pairs are kept, {needed} are needed. Guide the generator '
+            "(model.fraction_guidance), let more pixels move (--max-moved in the method's arguments), or lower the "
+            'ratios.'
         )
 
     def _do_segmentor(self, task: Task) -> None:
-        about = task.about
-        pairs = None if about['method'] == REAL else self.work_dir / f'pairs/{about["split"]}/{about["method"]}'
-        self._train(task, segmentor_config(self.plan, **about, pairs=pairs))
-        # The best weights of the validation part are tested; those of the last epochs only served to resume.
-        for path in (self.work_dir / task.name).glob('epoch_*.pth'):
-            path.unlink()
+        self._train(task)
 
-    def _do_test(self, task: Task) -> None:
-        about = dict(task.about)
-        ratio = chosen_ratio(self.plan, self.work_dir, about['segmentor'], about['method'])
-        name = run_name(**about, ratio=ratio)
-        folder = self.work_dir / name
-        best = sorted(folder.glob('best_mIoU_*.pth'))
-        if not best:
-            raise RuntimeError(f'{folder} holds no best_mIoU_*.pth: its config must have save_best="mIoU".')
-        report = self.report(task)
-        arguments = [str(self._config(name)), str(best[-1]), '--work-dir', str(report.parent)]
+    def _do_test(self, task: Task) -> dict:
+        ratio = self._chosen_ratio(task)
+        name = run_name(**task.about, ratio=ratio)
+        weights, score = best_weights(self.work_dir / name)
+        arguments = [str(self._config(name)), str(weights), '--work-dir', str(self.report(task).parent)]
         self._run(task, ['test.py', *arguments], alone=True)
+        return dict(ratio=ratio, weights=weights.name, validation=score)
 
     def _model(self, pairs: Task, name: str, options: Mapping | None = None) -> tuple[str, str]:
         """Config and checkpoint of a trained generator, under the settings that its pairs are drawn with."""
@@ -172,9 +216,9 @@ class Workbench:
             write_atomically(path, config.pretty_text.encode())
         return str(path), last_checkpoint(self.work_dir / task)
 
-    def _train(self, task: Task, config) -> None:
+    def _train(self, task: Task) -> None:
         # The Runner writes the config it was given, with its own additions, to the work dir: ours lies elsewhere.
-        path, text = self._config(task.name), config.pretty_text
+        path, text = self._config(task.name), self._training_config(task).pretty_text
         if path.exists() and path.read_text() != text:
             raise ValueError(f'{path} is of another plan than this one. Give another --work-dir.')
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -241,16 +285,14 @@ class Workbench:
 
 
 def stop(process: subprocess.Popen) -> None:
-    """Ends a process and those it started."""
-    for sign in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(process.pid, sign)
+    """Ends a process and all those it started."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
             process.wait(timeout=20)
-            return
-        except ProcessLookupError:
-            return
-        except subprocess.TimeoutExpired:
-            continue
+        # Those it started may outlive it, and hold its lock.
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def installed_versions() -> dict[str, str]:

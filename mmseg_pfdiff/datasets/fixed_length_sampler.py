@@ -1,8 +1,9 @@
 """FixedLengthSampler: epochs of a given length, whatever the size of the data set."""
 
+import math
 from collections.abc import Iterator, Sized
 
-import torch
+import numpy as np
 from mmengine.dist import get_dist_info
 from mmseg.registry import DATA_SAMPLERS
 from torch.utils.data import Sampler
@@ -36,20 +37,21 @@ class FixedLengthSampler(Sampler):
         self.dataset, self.length, self.seed, self.epoch = dataset, length, seed or 0, 0
 
     def __iter__(self) -> Iterator[int]:
-        start = self.epoch * self.length
-        yield from (self._sample(n) for n in range(start + self.rank, start + self.length, self.world_size))
+        start = self.epoch * self.length + self.rank
+        yield from (self._sample(start + n * self.world_size) for n in range(len(self)))
 
     def _sample(self, position: int) -> int:
         """What stands at a position of the endless row."""
         index, place = divmod(position, len(self.dataset))
         if index != getattr(self, '_pass', None):
-            generator = torch.Generator().manual_seed(self.seed + index)
-            self._pass, self._order = index, torch.randperm(len(self.dataset), generator=generator).tolist()
+            # Not seed + index: the passes of one seed would be those of the next, shifted.
+            rng = np.random.default_rng([self.seed, index])
+            self._pass, self._order = index, rng.permutation(len(self.dataset)).tolist()
         return self._order[place]
 
     def __len__(self) -> int:
-        """Samples of an epoch for this process."""
-        return len(range(self.rank, self.length, self.world_size))
+        """Samples of an epoch for this process, as many as for every other: else they would wait for each other."""
+        return math.ceil(self.length / self.world_size)
 
     def set_epoch(self, epoch: int) -> None:
         """Chooses the stretch."""

@@ -6,6 +6,7 @@ from .fresh_noise import FreshNoiseHook
 from .pair_picture import PairPictureHook
 from .per_module_optimizers import PerModuleOptimWrapperConstructor
 from .safe_loading import install_safe_loaders
+from .validate_on_resume import ValidateOnResumeHook
 
 install_safe_loaders()
 
@@ -15,5 +16,6 @@ __all__ = [
     'FreshNoiseHook',
     'PairPictureHook',
     'PerModuleOptimWrapperConstructor',
+    'ValidateOnResumeHook',
     'install_safe_loaders',
 ]

@@ -7,7 +7,7 @@ from mmengine.config import Config
 from mmseg.registry import DATASETS
 
 # Keys under which a data set holds the config of another one.
-INNER = ('dataset', 'real', 'synthetic')
+INNER = ('dataset', 'datasets', 'real', 'synthetic')
 
 
 def check_run(config: Config, parts: Sequence[str]) -> None:
@@ -30,7 +30,7 @@ def check_run(config: Config, parts: Sequence[str]) -> None:
         for dataset in data_sets(loader.get('dataset', {})):
             where = f'{part}_dataloader: {dataset["type"]}'
             root = dataset.get('data_root')
-            if root and not Path(root).is_dir():
+            if root and '://' not in root and not Path(root).is_dir():
                 raise FileNotFoundError(
                     f'{where}: no folder {root}. Convert the data set or generate the pairs first, or say where they '
                     f'are: --cfg-options {part}_dataloader.dataset....data_root=FOLDER'
@@ -48,12 +48,14 @@ def data_sets(config: Mapping) -> Iterator[Mapping]:
     if 'type' in config:
         yield config
     for key in INNER:
-        if isinstance(config.get(key), Mapping):
-            yield from data_sets(config[key])
+        inner = config.get(key, [])
+        for one in [inner] if isinstance(inner, Mapping) else inner:
+            if isinstance(one, Mapping):
+                yield from data_sets(one)
 
 
 def class_names(dataset: Mapping) -> tuple[str, ...]:
     """The classes that the config of a data set, or its type, names; empty where neither does."""
     own = dataset.get('metainfo', {}).get('classes')
-    kind = DATASETS.get(dataset['type'])
+    kind = DATASETS.get(dataset['type']) if isinstance(dataset['type'], str) else dataset['type']
     return tuple(own or getattr(kind, 'METAINFO', {}).get('classes', ()))

@@ -1,5 +1,7 @@
 """Microstructure of real and synthetic masks: descriptors of whole sets, and how far these lie apart."""
 
+import itertools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -210,20 +212,23 @@ def difference_records(
         classes: K names.
 
     Returns:
-        A record for each measure and phase: the difference of each set, the 95 % quantile of those of the resampled
-        reference, and whether that of the judged set is beyond all of these.
+        A record for each measure and phase: the difference of each set, the 95 % quantile of those between two
+        resamples of the reference, and whether that of the judged set is beyond all of these ('-' where that cannot be
+        said).
     """
     base = sets[reference]
     found = {name: structure_differences(one, base) for name, one in sets.items() if name != reference}
-    drawn = [structure_differences(one, base) for one in resampled]
+    # Two resamples, not one and the set itself: two sets of micrographs differ by the luck of both.
+    drawn = [structure_differences(one, other) for one, other in itertools.pairwise(resampled)]
     records = []
     for measure in drawn[0]:
         for k, phase in enumerate(classes):
             values = {titles[name]: float(differences[measure][k]) for name, differences in found.items()}
             values[f'{titles[reference]}, resampled, 95 %'] = _quantile([one[measure][k] for one in drawn])
             synthetic = values[titles[judged]]
-            beyond = all(value < synthetic for title, value in values.items() if title != titles[judged])
-            records.append({'difference of': measure, 'phase': phase, **values, 'beyond': 'yes' if beyond else 'no'})
+            others = [value for title, value in values.items() if title != titles[judged] and not math.isnan(value)]
+            beyond = '-' if math.isnan(synthetic) or not others else 'yes' if synthetic > max(others) else 'no'
+            records.append({'difference of': measure, 'phase': phase, **values, 'beyond': beyond})
     return records
 
 

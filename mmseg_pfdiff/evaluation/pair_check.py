@@ -160,20 +160,18 @@ class PairChecker:
                 }
 
     def features(self, extractor: nn.Module, seed: int = 0) -> dict[str, list[Tensor]]:
-        """Features of the training tiles, of the held-out tiles of both parts, and of the kept pairs.
+        """Features of the training tiles, of the held-out tiles, and of the kept pairs.
 
         Args:
             extractor: (N, H, W) or (N, 3, H, W) uint8 to (N, D), on the device of this checker.
             seed: Of the choice of as many pairs as there are held-out tiles.
 
         Returns:
-            Set -> (N, D) features of its images, and of its masks, on the CPU. Sets: 'train', 'val' and 'test' where
-            the data set has them, 'pairs' and, where there are more of them than held-out tiles, 'N of the pairs'.
+            Set -> (N, D) features of its images, and of its masks, on the CPU. Sets: 'train', the held-out part,
+            'pairs' and, where there are more of them than held-out tiles, 'N of the pairs'.
         """
         features = {'train': self._features(extractor, self.training)}
-        for part in ('val', 'test'):
-            if part == self.part or (self.root / 'img_dir' / part).is_dir():
-                features[part] = self._features(extractor, held_out_tiles(self.root, part, self.side, self.num_classes))
+        features[self.part] = self._features(extractor, self.held_out)
         batches = [
             self._features(extractor, RealTiles([], *(cut_windows(maps, self.side) for maps in (images, labels))))
             for _, images, labels in self._batches('features', [row for row in self.result.rows if row.kept])

@@ -1,5 +1,6 @@
 """PhaseFractionMetric: by how much a segmentor misses the phase fractions, the number that metallographers report."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -59,6 +60,8 @@ class PhaseFractionMetric(BaseMetric):
             Metric -> points.
         """
         classes = self.dataset_meta['classes']
+        if not results:
+            return {'fraction_error': math.nan}
         table = PrettyTable(['Micrograph', *classes])
         for name, predicted, labelled in results:
             table.add_row([name, *(f'{p:.2f} / {t:.2f}' for p, t in zip(predicted, labelled, strict=True))])

@@ -44,6 +44,8 @@ class PairDiffusion(BaseModel):
     """
 
     stream: str
+    # Whether fractions are asked for, which what is drawn can be held against.
+    steered = True
 
     def __init__(
         self,
@@ -245,6 +247,7 @@ class PairDiffusion(BaseModel):
             sample.pred_image = PixelData(data=drawn.images[i : i + 1])
             sample.real_sem_seg = PixelData(data=inputs['labels'][i : i + 1])
             sample.real_image = PixelData(data=inputs['images'][i : i + 1])
-            sample.target_fractions = inputs['fractions'][i]
+            if self.steered:
+                sample.target_fractions = inputs['fractions'][i]
             sample.measured_fractions = measured[i]
         return data_samples

@@ -106,7 +106,7 @@ class PairRecorder:
     def _reason(self, measures: dict[str, float], invented: Tensor) -> str:
         """Why a pair is not kept; empty if it is."""
         if measures['moved'] > self.max_moved:
-            return f'{100 * measures["moved"]:.1f} % of the pixels moved to meet the fractions'
+            return f'{100 * measures["moved"]:.1f} % of the pixels changed their class to meet the fractions'
         if measures['invented'] > self.max_invented:
             name = self.classes[int(invented.argmax())]
             return f'{100 * measures["invented"]:.0f} % of the {name} was not drawn but moved there'

@@ -22,6 +22,7 @@ class MaskDiffusion(PairDiffusion):
     """
 
     stream = 'mask'
+    steered = False
 
     def __init__(self, data_preprocessor: dict, unet: dict | None = None, lambda_l1: float = 0.0, **kwargs) -> None:
         super().__init__(data_preprocessor, lambda_l1=lambda_l1, **kwargs)
@@ -37,8 +38,8 @@ class MaskDiffusion(PairDiffusion):
         return inputs['pairs'][:, 1:]
 
     def as_pairs(self, drawn: Tensor, condition: None) -> Tensor:
-        """Beside a grey image, for the picture of validation."""
-        return torch.cat([torch.zeros_like(drawn[:, :1]), drawn], 1)
+        """Beside a black image, for the picture of validation."""
+        return torch.cat([torch.full_like(drawn[:, :1], -1), drawn], 1)
 
     def condition(self, inputs: dict) -> None:
         """There is none."""
@@ -82,6 +83,7 @@ class MaskToImageDiffusion(PairDiffusion):
     """
 
     stream = 'image'
+    steered = False
     channels = 1
 
     def __init__(self, data_preprocessor: dict, unet: dict | None = None, lambda_l1: float = 0.0, **kwargs) -> None:

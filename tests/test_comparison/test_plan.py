@@ -10,13 +10,21 @@ from .conftest import write_plan
 
 
 def test_every_plan_of_the_project_reads(tmp_path, demo_data):
-    for path in sorted((ROOT / 'configs/comparison').glob('*.py')):
-        roots = dict.fromkeys(Config.fromfile(path).data, str(demo_data))
-        (tmp_path / path.name).write_text(
-            path.read_text().replace("'../", f"'{ROOT}/configs/") + f'\ndata = {roots!r}\n'
-        )
-        plan = read_plan(tmp_path / path.name)
-        assert plan.methods and plan.name == path.stem
+    paths = sorted((ROOT / 'configs/comparison').glob('*.py'))
+    for path in paths:
+        text = path.read_text().replace("'../", f"'{ROOT}/configs/")
+        (tmp_path / path.name).write_text(text)
+    for path in paths:
+        fields = Config.fromfile(tmp_path / path.name)
+        # One folder for every split, which is all that reading looks for.
+        roots = {
+            **dict.fromkeys(fields.data, str(demo_data)),
+            **({'_delete_': True} if '_base_' in path.read_text() else {}),
+        }
+        copy = tmp_path / f'copy_of_{path.name}'
+        copy.write_text((tmp_path / path.name).read_text() + f'\ndata = {roots!r}\n')
+        plan = read_plan(copy)
+        assert set(plan.data) == set(fields.data) and plan.methods and plan.name == copy.stem
 
 
 def test_what_does_not_fit_is_named(demo_data, tmp_path):
@@ -27,6 +35,7 @@ def test_what_does_not_fit_is_named(demo_data, tmp_path):
         (dict(methods={'a': dict(generator='none')}), ValueError, "needs the generator 'none'"),
         (dict(segmentors=dict(a='no.py')), FileNotFoundError, 'no.py is not there'),
         (dict(data=dict(a='nowhere')), FileNotFoundError, 'no data set at nowhere'),
+        (dict(seconds=dict(pair=1)), ValueError, r"got \['pair'\]"),
         (dict(colour='red'), ValueError, 'no plan of a comparison.*colour'),
     ):
         with pytest.raises(error, match=message):
@@ -42,7 +51,8 @@ def test_the_budget_decides_what_an_epoch_is(plan_file, demo_data, tmp_path):
     tiles = len(list((demo_data / 'tiles/img_dir/train').glob('*.png')))
     for config in (real, mixed):
         assert config.train_dataloader.sampler == dict(type='FixedLengthSampler', length=tiles)
-        assert config.randomness == dict(seed=7) and config.custom_hooks == [dict(type='EpochSeedHook')]
+        assert config.randomness.seed == 7
+        assert [hook.type for hook in config.custom_hooks] == ['EpochSeedHook', 'ValidateOnResumeHook']
         assert config.val_dataloader.dataset.data_root == config.test_dataloader.dataset.data_root == str(demo_data)
         assert config.train_cfg.max_epochs == 2
     assert real.train_dataloader.dataset == mixed.train_dataloader.dataset.real
@@ -65,7 +75,7 @@ def test_tasks_stand_after_what_they_need(plan_file):
     assert [kinds.count(kind) for kind in ('generator', 'pairs', 'segmentor', 'test')] == [1, 1, 2 + 4, 2 + 2]
     by_name = {task.name: task for task in tasks}
     assert by_name['runs/demo/unet_r18/pf-diffseg/x2/seed1'].units == 2
-    # The ratio is chosen over all seeds before any test.
+    # The ratio is chosen over all seeds of a split before any test.
     assert len(by_name['tests/demo/unet_r18/pf-diffseg/seed0'].needs) == 4
     longer = {task.name: task for task in list_tasks(plan._replace(budget='epochs'))}
     assert longer['runs/demo/unet_r18/pf-diffseg/x2/seed1'].units == 6

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from mmseg_pfdiff.comparison import read_plan
-from mmseg_pfdiff.comparison.results import chosen_ratio, read_test, validation_curve
+from mmseg_pfdiff.comparison.results import best_weights, chosen_ratio, read_test, validation_curve
 from mmseg_pfdiff.comparison.tasks import last_checkpoint, run_name
 
 
@@ -19,18 +19,29 @@ def write_scores(folder, scores, name='20260101'):
 def test_the_curve_of_a_run_that_was_killed(tmp_path):
     write_scores(tmp_path, [10.0, 30.0])
     write_scores(tmp_path, [float('nan'), 20.0], '20260102')
-    assert validation_curve(tmp_path) == [10, 30, 20]
+    assert validation_curve(tmp_path) == {0: 10, 1: 20}
+
+
+def test_weights_of_a_lower_score_are_passed_over(tmp_path):
+    write_scores(tmp_path, [0.0] * 9 + [40.0, 10.0, 50.0])
+    for epoch in (9, 11):
+        (tmp_path / f'best_mIoU_epoch_{epoch}.pth').touch()
+    assert best_weights(tmp_path) == (tmp_path / 'best_mIoU_epoch_11.pth', 50)
+    (tmp_path / 'best_mIoU_epoch_11.pth').unlink()
+    assert best_weights(tmp_path) == (tmp_path / 'best_mIoU_epoch_9.pth', 40)
 
 
 def test_the_ratio_with_the_best_mean_over_seeds(plan_file, tmp_path):
     plan = read_plan(plan_file)._replace(seeds=[0, 1], ratios=[1, 2, 4])
     for ratio, scores in ((1, (50, 10)), (2, (40, 30)), (4, (30, 40))):
         for seed, score in enumerate(scores):
-            write_scores(tmp_path / run_name('demo', 'unet_r18', 'pf-diffseg', ratio, seed), [5, score, 1])
-    assert chosen_ratio(plan, tmp_path, 'unet_r18', 'pf-diffseg') == 2
-    assert chosen_ratio(plan._replace(ratios=[1]), tmp_path, 'unet_r18', 'pf-diffseg') == 1
-    with pytest.raises(ValueError, match='holds no validation'):
-        chosen_ratio(plan._replace(ratios=[1, 8]), tmp_path, 'unet_r18', 'pf-diffseg')
+            folder = tmp_path / run_name('demo', 'unet_r18', 'pf-diffseg', ratio, seed)
+            write_scores(folder, [5.0, score, 1.0])
+            (folder / 'best_mIoU_epoch_1.pth').touch()
+    assert chosen_ratio(plan, tmp_path, 'demo', 'unet_r18', 'pf-diffseg') == 2
+    assert chosen_ratio(plan._replace(ratios=[1]), tmp_path, 'demo', 'unet_r18', 'pf-diffseg') == 1
+    with pytest.raises(ValueError, match=r'holds no best_mIoU_epoch'):
+        chosen_ratio(plan._replace(ratios=[1, 8]), tmp_path, 'demo', 'unet_r18', 'pf-diffseg')
 
 
 def test_reports_without_their_sum(tmp_path):

@@ -54,6 +54,17 @@ def test_the_interval_of_the_mean_is_that_of_a_plain_bootstrap():
     )
 
 
+def test_a_class_of_one_micrograph_does_not_come_and_go():
+    """The methods differ in the class that one of five micrographs holds, and nowhere else."""
+    counts = np.array([[100, 0]] * 4 + [[100, 50]])
+    ours = TestResult(tuple('abcde'), counts, counts, counts)
+    theirs = TestResult(tuple('abcde'), np.array([[100, 0]] * 4 + [[100, 10]]), counts, counts)
+    mean, common, rare = paired_differences([[ours]], [[theirs]])
+    assert common == (0, 0, 0)
+    assert rare.low == pytest.approx(rare.high) == pytest.approx(rare.value)
+    assert mean == pytest.approx((rare.value / 2,) * 3)
+
+
 def test_what_tells_nothing_of_the_spread():
     found = paired_differences([[make_result(0, 5, 1)]], [[make_result(1, 5, 1)]])
     assert np.isnan(found[0].low) and not np.isnan(found[0].value)

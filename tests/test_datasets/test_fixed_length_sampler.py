@@ -33,6 +33,17 @@ def test_an_epoch_follows_from_seed_and_number_alone():
     assert next(epochs(FixedLengthSampler(range(20), 8, seed=4), 1)) != whole[0]
 
 
+def test_two_processes_share_an_epoch_and_draw_as_many(monkeypatch):
+    shares = []
+    for rank in (0, 1):
+        monkeypatch.setattr('mmseg_pfdiff.datasets.fixed_length_sampler.get_dist_info', lambda rank=rank: (rank, 2))
+        shares.append(next(epochs(FixedLengthSampler(range(20), 7, seed=3), 1)))
+        assert len(FixedLengthSampler(range(20), 7, seed=3)) == len(shares[-1]) == 4
+    monkeypatch.undo()
+    alone = next(epochs(FixedLengthSampler(range(20), 8, seed=3), 1))
+    assert [shares[n % 2][n // 2] for n in range(8)] == alone
+
+
 def test_errors():
     for length, data in ((0, range(3)), (3, range(0))):
         with pytest.raises(ValueError, match='length >= 1'):

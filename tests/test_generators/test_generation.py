@@ -142,7 +142,7 @@ def test_pairs_whose_pixels_moved_too_far_are_marked(tmp_path):
         assert row.measures['moved'] >= 0.5 * np.abs(np.array(plain) - row.measured).sum() - 1e-4
         assert row.measures['moved_margin'] > 0
         assert row.kept == (row.measures['moved'] <= 0.5)
-        assert row.kept or row.reason.endswith('% of the pixels moved to meet the fractions')
+        assert row.kept or row.reason.endswith('% of the pixels changed their class to meet the fractions')
 
 
 def test_requests_far_from_the_real_vectors_are_flagged(tmp_path):

@@ -40,10 +40,12 @@ def test_the_report_holds_what_the_tests_found(finished):
         total = next(one for one in json.loads(report.read_text()) if one['micrograph'] == 'all')
         assert row['mean IoU %'] == f'{total["mIoU"]:.2f}' and row['accuracy %'] == f'{total["aAcc"]:.2f}'
     page = (finished / 'work/report/index.html').read_text()
-    assert page.count('<img src="data:image/svg') == 2 and 'http' not in page.replace('http://www.w3.org', '')
+    assert page.count('src="data:image/png') == 2 and 'http' not in page
     assert '| unet_r18 | pf-diffseg | 1 |' in (finished / 'work/report/report.md').read_text()
     assert not list((finished / 'work/runs').glob('**/epoch_*.pth'))
     assert {row.group for row in PairFolder(finished / 'work/pairs/demo/pf-diffseg').rows()} == {'all'}
+    pairs = json.loads((finished / 'work/state/pairs/demo/pf-diffseg.done.json').read_text())
+    assert pairs['pairs'] >= pairs['kept'] >= 42
     state = json.loads((finished / f'work/state/{RUN}.done.json').read_text())
     assert state['versions']['torch'] and state['about']['seed'] == 0
 
@@ -73,8 +75,7 @@ def test_stopped_in_a_run_it_ends_with_the_same_tables(finished, capsys):
 
 
 def test_another_plan_in_the_same_folder_is_refused(finished, demo_data, tmp_path):
-    work = tmp_path / 'work'
-    shutil.copytree(finished / 'work', work)
-    (work / f'state/{RUN}.done.json').unlink()
-    with pytest.raises(SystemExit, match='is of another plan than this one'):
-        run_tool('compare.py', write_plan(tmp_path / 'other.py', demo_data, epochs=3), '--work-dir', work)
+    for fields in (dict(epochs=3), dict(budget='epochs'), dict(methods={'pf-diffseg': dict(generator='small')})):
+        plan = write_plan(tmp_path / 'other.py', demo_data, **fields)
+        with pytest.raises(SystemExit, match='is of another plan than this one'):
+            run_tool('compare.py', plan, '--work-dir', finished / 'work')
