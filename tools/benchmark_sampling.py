@@ -27,6 +27,7 @@ from mmseg_pfdiff.evaluation.sampling_benchmark import (
 )
 from mmseg_pfdiff.generators import SAMPLERS, PairCascade
 from mmseg_pfdiff.generators.command_line import add_generator_arguments, check_generator_arguments, generator_files
+from mmseg_pfdiff.generators.descriptions import package_versions
 from mmseg_pfdiff.generators.opening import OpenedGenerator, open_generator
 
 SHOWN = 8  # pairs in the picture of each row
@@ -74,7 +75,12 @@ def common_settings(args: argparse.Namespace, opened: OpenedGenerator) -> dict:
         for part, found in opened.description.items()
     }
     names = ('num', 'seed', 'batch_size', 'speck_area', 'real_root', 'device', 'half', 'cfg_options', 'sr_cfg_options')
-    return {**made_by, **{name: getattr(args, name) for name in names}, 'threads': torch.get_num_threads()}
+    return {
+        **made_by,
+        **{name: getattr(args, name) for name in names},
+        'threads': torch.get_num_threads(),
+        'versions': package_versions(),
+    }
 
 
 def measure(args: argparse.Namespace, opened: OpenedGenerator, real: RealReference | None, picture: Path) -> dict:

@@ -17,6 +17,7 @@ from mmseg_pfdiff.evaluation.check_report import write_check
 from mmseg_pfdiff.evaluation.lite_features import LiteFeatures
 from mmseg_pfdiff.evaluation.pair_check import PairChecker
 from mmseg_pfdiff.evaluation.pair_filter import drop_copies, ignore_pixels, mark_disagreeing
+from mmseg_pfdiff.generators.command_line import check_device
 
 
 def parse_args() -> argparse.Namespace:
@@ -38,6 +39,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--batch-size', type=int, default=16, help='pairs in memory (default: 16)')
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
     args = parser.parse_args()
+    check_device(parser, args.device)
     if args.filter and not args.segmentor:
         parser.error('--filter needs --segmentor')
     if args.filter and args.held_out == 'test':

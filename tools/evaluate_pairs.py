@@ -20,6 +20,7 @@ from mmseg_pfdiff.evaluation.evaluation_page import check_out, evaluate_pairs, w
 from mmseg_pfdiff.evaluation.inception import InceptionFeatures
 from mmseg_pfdiff.evaluation.lite_features import LiteFeatures
 from mmseg_pfdiff.evaluation.pair_check import PairChecker
+from mmseg_pfdiff.generators.command_line import check_device
 
 FEATURES = ('efficientnet-lite0', 'inception', 'none')
 
@@ -46,6 +47,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--batch-size', type=int, default=16, help='pairs in memory (default: 16)')
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
     args = parser.parse_args()
+    check_device(parser, args.device)
     if args.inception_weights and args.features != 'inception':
         parser.error('--inception-weights needs --features inception')
     if args.batch_size < 1:

@@ -80,16 +80,16 @@ def micrograph_table(summary: Summary) -> Rows:
     """Table 4: each test micrograph, means over seeds; the paper's two at the end."""
     rows = []
     for entry in summary.entries:
-        for runs in entry.results:
+        for split, runs in zip(summary.plan.data, entry.results, strict=True):
             for n, name in enumerate(runs[0].micrographs):
                 counts = [
                     [getattr(run, key)[n : n + 1] for key in ('intersection', 'predicted', 'labelled')] for run in runs
                 ]
                 values = np.array([class_iou(*one) for one in counts])
-                row = {'segmentor': entry.segmentor, 'method': entry.method, 'micrograph': name}
+                row = {'segmentor': entry.segmentor, 'method': entry.method, 'split': split, 'micrograph': name}
                 row['mean IoU %'] = mean_and_deviation(np.nanmean(values, axis=1))
                 rows.append(row | {f'{c} %': mean_and_deviation(values[:, k]) for k, c in enumerate(summary.classes)})
-    for method, found in TABLE_4.items():
+    for method, found in TABLE_4.items() if 'martensite_austenite' in summary.classes else ():
         for name, (mean, austenite, matrix, islands) in found.items():
             row = {'segmentor': 'paper', 'method': method, 'micrograph': name, 'mean IoU %': f'{mean:.1f}'}
             row |= {

@@ -36,8 +36,18 @@ def check_generator_arguments(parser: argparse.ArgumentParser, args: argparse.Na
     """
     if bool(args.sr_config) != bool(args.sr_checkpoint):
         parser.error('--sr-config and --sr-checkpoint go together')
-    if args.device.startswith('cuda') and not torch.cuda.is_available():
-        parser.error(f'--device {args.device}: torch sees no GPU here; use --device cpu')
+    check_device(parser, args.device)
+
+
+def check_device(parser: argparse.ArgumentParser, device: str) -> None:
+    """Ends the program, with a message, for a GPU that is not there.
+
+    Args:
+        parser: That parsed it.
+        device: As given.
+    """
+    if device.startswith('cuda') and not torch.cuda.is_available():
+        parser.error(f'--device {device}: torch sees no GPU here; use --device cpu')
 
 
 def generator_files(args: argparse.Namespace) -> tuple[str | None, ...]:
