@@ -94,7 +94,8 @@ def test_copies_are_dropped_and_disagreeing_pairs_marked(data, segmentor, pairs,
     assert found['real tiles, validation micrographs'] == 0
     compared = [row['compared'] for row in report['tables']['distances']]
     assert compared.count('pairs with training tiles') == 2
-    assert compared.count('real tiles, test micrographs with training tiles') == 2
+    # The part that was asked for, and not the other: this is looked at while choosing.
+    assert compared.count('real tiles, validation micrographs with training tiles') == 2 and len(compared) == 4
     text = (tmp_path / 'report/check.md').read_text()
     assert text in capsys.readouterr().out
     assert '3 pairs are marked as not kept: copies' in text and '6 of 12 pairs are kept' in text
