@@ -12,8 +12,9 @@ from mmseg_pfdiff.datasets.metaldam_conversion import convert_release
 
 from .running import ROOT
 
-# Two threads on networks this small mostly wait for each other.
+# Two threads on networks this small mostly wait for each other; those of commands that tests start as well.
 torch.set_num_threads(1)
+os.environ.setdefault('OMP_NUM_THREADS', '1')
 # As the Runner does from a config: components are looked up in mmseg's registries.
 init_default_scope('mmseg')
 
