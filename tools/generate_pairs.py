@@ -19,8 +19,9 @@ from mmseg_pfdiff.generators.command_line import add_generator_arguments, check_
 from mmseg_pfdiff.generators.descriptions import package_versions
 from mmseg_pfdiff.generators.generation import generate_pairs
 from mmseg_pfdiff.generators.opening import RequestSource, choose_requests, number_of_pairs, open_generator
+from mmseg_pfdiff.generators.opening_stages import open_stages
 from mmseg_pfdiff.generators.pair_records import MAX_INVENTED, MAX_MOVED, PairRecorder
-from mmseg_pfdiff.generators.two_stage import NothingAsked, open_stages
+from mmseg_pfdiff.generators.two_stage import NothingAsked
 from mmseg_pfdiff.phases import FractionSupport
 
 

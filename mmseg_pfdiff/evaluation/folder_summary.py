@@ -1,5 +1,7 @@
 """What a folder of generated pairs holds, in a few lines."""
 
+import math
+
 import torch
 
 from ..datasets import PairFolder
@@ -27,12 +29,15 @@ def folder_summary(folder: PairFolder, support_limit: float | None) -> str:
     plain = torch.tensor([[row.measures[f'plain_{name}'] for name in folder.classes] for row in rows])
     moved = 100 * torch.tensor([row.measures['moved'] for row in rows])
     beyond = sum(row.measures.get('out_of_support', 0) > 0 for row in rows)
+    support = (
+        f'{beyond} pairs asked for fractions farther than {100 * support_limit:.2f} points from all real tiles '
+        '(out_of_support in pairs.csv).'
+    )
     return '\n'.join([
         fraction_table(target, measured, folder.classes),
         'What the networks drew, before pixels were moved to meet the fractions:',
         fraction_table(target, plain, folder.classes),
         f'Pixels moved: {moved.mean():.2f} % on the mean, {moved.max():.2f} % at most.',
-        f'{beyond} pairs asked for fractions farther than {100 * support_limit:.2f} points from all real tiles '
-        '(out_of_support in pairs.csv).',
+        *([support] if math.isfinite(support_limit) else []),
         held,
     ])  # fmt: skip
