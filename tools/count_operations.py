@@ -19,7 +19,7 @@ def main() -> None:
     for path in parser.parse_args().configs:
         found = count_operations(Config.fromfile(path))
         numbers = {'parameters, M': found.parameters / 1e6, 'GFLOP a forward': found.flops / 1e9}
-        rows.append({'config': Path(path).stem, **{name: f'{value:.1f}' for name, value in numbers.items()}})
+        rows.append({'config': Path(path).stem, **{name: f'{value:.2f}' for name, value in numbers.items()}})
     print(markdown_table(rows, list(rows[0])))
 
 

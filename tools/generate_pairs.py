@@ -56,7 +56,10 @@ def parse_args() -> argparse.Namespace:
         '--max-invented', type=float, default=MAX_INVENTED, help='share of a class that may be moved there, not drawn'
     )
     parser.add_argument(
-        '--speck-area', type=int, default=0, help='components of fewer pixels take the class around them (default: off)'
+        '--speck-area',
+        type=int,
+        default=0,
+        help='before the fractions are met, smaller components take the class around them',
     )
     parser.add_argument('--plain', action='store_true', help='take the nearest class, not exactly the fractions asked')
     parser.add_argument('--half', action='store_true', help='half precision (GPU only)')

@@ -27,10 +27,18 @@ def dataset_fractions(config: dict) -> tuple[tuple[str, ...], Tensor]:
         K class names, and (R, K) float64 fractions, a row for each label map that is not wholly ignored.
 
     Raises:
+        FileNotFoundError: The data set is not there.
         ValueError: The data set is empty.
     """
     config = inner_dataset(config)
-    dataset = DATASETS.build({**config, 'pipeline': [dict(type='LoadAnnotations')]})
+    try:
+        dataset = DATASETS.build({**config, 'pipeline': [dict(type='LoadAnnotations')]})
+    except FileNotFoundError as error:
+        raise FileNotFoundError(
+            f'{error.filename} is not there. The phase fractions are those of the training tiles: convert the data '
+            'set, or say where it is with --cfg-options train_dataloader.dataset.data_root=FOLDER. An exported '
+            'generator (tools/export_generator.py) needs no data.'
+        ) from error
     classes = tuple(dataset.metainfo['classes'])
     vectors = []
     for index in tqdm(range(len(dataset)), desc='phase fractions of the training tiles', unit='tile'):

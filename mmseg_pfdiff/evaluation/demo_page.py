@@ -39,12 +39,14 @@ def write_demo_page(out: Path) -> Path:
         '<h2>Real tiles</h2>',
         picture(_real_tiles(out / 'data', folder)),
         '<h2>Generated pairs</h2>',
-        f'<p>{len(folder.rows())} pairs, the first of them shown; above each the percentages asked for, in the order '
+        f'<p>{len(folder.rows())} pairs, {sum(row.kept for row in folder.rows())} of them kept for training, the first '
+        'of them shown; above each the percentages asked for, in the order '
         f'{html.escape(", ".join(folder.classes))}.</p>',
         picture(_generated(folder)),
         '<h2>Phase fractions asked for and got</h2>',
         _fraction_table(folder),
         '<h2>Segmentation of the test micrographs</h2>',
+        '<p>Pairs of networks trained for minutes may well make the segmentor worse.</p>',
         _segmentation_tables(reports),
         picture(_predictions(out / 'data', list(reports.values()), folder)),
         '<p>From left to right: micrograph, label map, U-Net of real tiles only, U-Net of the mix.</p>',

@@ -21,7 +21,9 @@ from mmseg_pfdiff.phases import FractionRequest, FractionSampler, FractionSuppor
 from .conftest import make_generator
 
 CLASSES = ('matrix', 'austenite', 'martensite_austenite', 'defect')
-DESCRIPTION = dict(classes=CLASSES, size=(16, 16), palette=[[0, 114, 178], [240, 228, 66], [213, 94, 0], [0, 0, 0]])
+DESCRIPTION = dict(
+    classes=CLASSES, size=(16, 16), exact=True, palette=[[0, 114, 178], [240, 228, 66], [213, 94, 0], [0, 0, 0]]
+)
 
 
 def make_requests():
@@ -157,7 +159,8 @@ def test_requests_far_from_the_real_vectors_are_flagged(tmp_path):
     nearest = 0.5 * (vectors - torch.tensor([0.0, 0, 0, 1])).abs().sum(1).min().item()
     assert far.measures['support_distance'] == pytest.approx(nearest, rel=1e-5) and far.measures['out_of_support'] == 1
     summary = folder_summary(PairFolder.create(tmp_path / 'a', DESCRIPTION), 0.05)
-    assert '1 pairs asked for fractions farther than 5.00 points' in summary
+    assert 'Requests farther than 5.00 points from all real tiles (out_of_support in pairs.csv): 1.' in summary
+    assert '(requested' in summary and 'Class shares of all pairs: matrix' in summary
 
 
 def test_a_phase_that_was_not_drawn_is_invented():
