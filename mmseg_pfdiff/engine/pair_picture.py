@@ -40,7 +40,7 @@ class PairPictureHook(Hook):
         for sample in (outputs or [])[: self.max_pairs - len(self.columns)]:
             self.columns.append(self._panels(sample))
             fractions = sample.get('target_fractions', sample.measured_fractions)
-            self.captions.append(' '.join(f'{100 * value:.0f}' for value in fractions.tolist()))
+            self.captions.append('/'.join(f'{100 * value:.0f}' for value in fractions.tolist()))
 
     @staticmethod
     def _panels(sample: SegDataSample) -> list[np.ndarray]:

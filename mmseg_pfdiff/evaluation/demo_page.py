@@ -90,7 +90,7 @@ def _real_tiles(data: Path, folder: PairFolder) -> np.ndarray:
 def _generated(folder: PairFolder) -> np.ndarray:
     rows = folder.rows()[:16]
     columns = [folder.read(row.index) for row in rows]
-    captions = [' '.join(f'{100 * value:.0f}' for value in row.target) for row in rows]
+    captions = ['/'.join(f'{100 * value:.0f}' for value in row.target) for row in rows]
     return _grid(columns, folder.palette, captions)
 
 
