@@ -46,14 +46,17 @@ def pixel_accuracy(result: TestResult) -> float:
     return 100 * float(result.intersection.sum() / result.labelled.sum())
 
 
-def run_iou(result: TestResult) -> np.ndarray:
-    """(K,) IoU of one run, percent, over the pixels of all its test micrographs."""
-    return class_iou(result.intersection, result.predicted, result.labelled)
+def scores(result: TestResult, chosen: np.ndarray | slice = slice(None)) -> np.ndarray:
+    """Mean IoU over the classes that are labelled, then IoU of each class, over all pixels of some micrographs.
 
+    Args:
+        result: Of one run.
+        chosen: Indices of the micrographs, each as often as it counts; default: all of them.
 
-def scores(result: TestResult) -> np.ndarray:
-    """(1 + K,) mean IoU over the classes that are labelled, then IoU of each class, percent."""
-    iou = run_iou(result)
+    Returns:
+        (1 + K,) percent.
+    """
+    iou = class_iou(result.intersection[chosen], result.predicted[chosen], result.labelled[chosen])
     return np.concatenate([[np.nanmean(iou)], iou])
 
 
@@ -102,8 +105,8 @@ def _difference(
     seeds = np.arange(number) if rng is None else rng.integers(number, size=number)
     parts = []
     for one, other in zip(ours, theirs, strict=True):
-        chosen = np.arange(len(one[0].micrographs)) if rng is None else _draw(one[0].labelled, rng)
-        parts += [_chosen_scores(one[n], chosen) - _chosen_scores(other[n], chosen) for n in seeds]
+        chosen = slice(None) if rng is None else _draw(one[0].labelled, rng)
+        parts += [scores(one[n], chosen) - scores(other[n], chosen) for n in seeds]
     parts = np.array(parts)
     known = ~np.isnan(parts)
     with np.errstate(invalid='ignore', divide='ignore'):
@@ -117,9 +120,3 @@ def _draw(labelled: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         chosen = rng.integers(len(labelled), size=len(labelled))
         if (labelled[chosen].sum(0) > 0)[present].all():
             return chosen
-
-
-def _chosen_scores(result: TestResult, chosen: np.ndarray) -> np.ndarray:
-    counts = (result.intersection[chosen], result.predicted[chosen], result.labelled[chosen])
-    iou = class_iou(*counts)
-    return np.concatenate([[np.nanmean(iou)], iou])

@@ -69,6 +69,8 @@ class Workbench:
         self.start = [part.format(processes=processes) for part in LAUNCHERS[launcher]]
         self.deadline = time.monotonic() + 3600 * max_hours
         self.tasks = list_tasks(plan)
+        # Counting them opens the data sets, and whether a task is done is asked again and again.
+        self._needed = {split: needed_pairs(plan, split) for split in plan.data}
         self._digests: dict[str, str] = {}
 
     def done(self, task: Task) -> bool:
@@ -86,7 +88,7 @@ class Workbench:
                 'files of this task to have it done anew.'
             )
         if task.kind == 'pairs':
-            return mark['kept'] >= needed_pairs(self.plan, task.about['split'])
+            return mark['kept'] >= self._needed[task.about['split']]
         return task.kind != 'test' or mark['ratio'] == self._chosen_ratio(task)
 
     def mark(self, task: Task) -> dict | None:
@@ -167,9 +169,8 @@ class Workbench:
         self._train(task)
 
     def _do_pairs(self, task: Task) -> dict:
-        split = task.about['split']
+        needed = self._needed[task.about['split']]
         method = self.plan.methods[task.about['method']]
-        needed = needed_pairs(self.plan, split)
         generator = self._model(task, method.generator, method.options)
         command = ['generate_pairs.py', *generator, '--out', str(self.work_dir / task.name)]
         if method.image:

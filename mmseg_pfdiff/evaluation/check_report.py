@@ -9,6 +9,7 @@ from .agreement import LOSS_FACTOR, QUANTILE, mean_class_iou
 from .memorisation import COPY_RATIO, NearestTiles
 from .pair_check import KINDS, PairCheck
 from .pair_filter import disagrees
+from .result_table import markdown_lines
 
 NAMES = {
     'pairs': 'pairs',
@@ -152,8 +153,7 @@ def write_check(check: PairCheck, classes: tuple[str, ...], notes: list[str], ou
 def _markdown(rows: list[dict]) -> str:
     """Rows as a table."""
     head = list(rows[0])
-    lines = [head, ['---'] * len(head), *([_text(row[name]) for name in head] for row in rows)]
-    return '\n'.join(f'| {" | ".join(cells)} |' for cells in lines)
+    return markdown_lines(head, [[_text(row[name]) for name in head] for row in rows])
 
 
 def _text(value: object) -> str:

@@ -78,8 +78,20 @@ def markdown_table(rows: Sequence[Mapping[str, str]], columns: Sequence[str]) ->
     Returns:
         The table.
     """
-    lines = [columns, ['---'] * len(columns), *([_shown(row.get(name, '')) for name in columns] for row in rows)]
-    return '\n'.join(f'| {" | ".join(cells)} |' for cells in lines)
+    return markdown_lines(columns, [[_shown(row.get(name, '')) for name in columns] for row in rows])
+
+
+def markdown_lines(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Cells as a Markdown table.
+
+    Args:
+        head: Names of the columns.
+        rows: As many cells each.
+
+    Returns:
+        The table.
+    """
+    return '\n'.join(f'| {" | ".join(cells)} |' for cells in (head, ['---'] * len(head), *rows))
 
 
 def _shown(text: str) -> str:
