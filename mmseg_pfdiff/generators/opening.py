@@ -92,12 +92,40 @@ def open_generator(
     description = dict(generator=describe_part(config, checkpoint, chosen), super_resolution=None)
     super_resolution = None
     if sr_config:
-        high = Config.fromfile(sr_config)
-        high.merge_from_dict(dict(sr_cfg_options or {}))
-        super_resolution, chosen = load_generator(high, sr_checkpoint, PairSuperResolution, sampler, steps)
-        description['super_resolution'] = describe_part(high, sr_checkpoint, chosen)
+        super_resolution, description['super_resolution'] = open_super_resolution(
+            sr_config, sr_checkpoint, sampler, steps, sr_cfg_options
+        )
     requests = build_fraction_sampler(config)
     return OpenedGenerator(generator, super_resolution, card_of_config(config, requests), requests, description)
+
+
+def open_super_resolution(
+    config: str,
+    checkpoint: str,
+    sampler: str | None = None,
+    steps: int | None = None,
+    cfg_options: Mapping | None = None,
+) -> tuple[PairSuperResolution, dict]:
+    """Opens a super-resolution model, whatever draws the pairs that it enlarges.
+
+    Args:
+        config: Its config.
+        checkpoint: Its weights.
+        sampler: Short name of a sampler in place of the config's.
+        steps: Number of steps in place of the sampler's.
+        cfg_options: Settings over the config.
+
+    Returns:
+        The model, and what a pair folder records of it.
+
+    Raises:
+        FileNotFoundError: Something named is not there.
+        ValueError: A config of something else, or weights that do not fit.
+    """
+    high = Config.fromfile(config)
+    high.merge_from_dict(dict(cfg_options or {}))
+    model, chosen = load_generator(high, checkpoint, PairSuperResolution, sampler, steps)
+    return model, describe_part(high, checkpoint, chosen)
 
 
 def choose_requests(

@@ -10,7 +10,8 @@ from mmseg.registry import DATASETS
 
 from ..trained_models import build_model, load_weights
 from .descriptions import describe_part
-from .loading import dataset_palette, load_generator
+from .loading import dataset_palette
+from .opening import open_super_resolution
 from .samplers import resolve_sampler
 from .super_resolution import PairSuperResolution
 from .two_stage import ImageModel, MaskModel
@@ -74,9 +75,9 @@ def open_stages(
     image_model, image_described = _load_stage(second, image_checkpoint, 'draw_images', sampler, steps)
     super_resolution, described = None, dict(mask_model=mask_described, image_model=image_described)
     if sr_config:
-        high = Config.fromfile(sr_config)
-        super_resolution, chosen = load_generator(high, sr_checkpoint, PairSuperResolution, sampler, steps)
-        described['super_resolution'] = describe_part(high, sr_checkpoint, chosen)
+        super_resolution, described['super_resolution'] = open_super_resolution(
+            sr_config, sr_checkpoint, sampler, steps
+        )
     dataset = DATASETS.build({**first.train_dataloader.dataset, 'lazy_init': True})
     return OpenedStages(
         mask_model,
