@@ -7,6 +7,7 @@ work.
 
 import argparse
 import math
+import signal
 import sys
 from pathlib import Path
 
@@ -17,7 +18,8 @@ from mmseg_pfdiff.comparison import read_plan
 from mmseg_pfdiff.comparison.estimate import describe_work
 from mmseg_pfdiff.comparison.report import write_report
 from mmseg_pfdiff.comparison.summary import summarise
-from mmseg_pfdiff.comparison.workbench import LAUNCHERS, OutOfTimeError, Workbench
+from mmseg_pfdiff.comparison.tool_runner import LAUNCHERS, OutOfTimeError, ToolRunner
+from mmseg_pfdiff.comparison.workbench import Workbench
 
 
 def parse_args() -> argparse.Namespace:
@@ -40,9 +42,10 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Compares."""
     args = parse_args()
-    tools = Path(__file__).resolve().parent
-    plan = read_plan(args.plan)
-    bench = Workbench(plan, args.work_dir, tools, args.launcher, args.processes, args.max_hours)
+    # What ends a batch job ends what it has started, too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    runner = ToolRunner(Path(__file__).resolve().parent, args.launcher, args.processes, args.max_hours)
+    bench = Workbench(read_plan(args.plan), args.work_dir, runner)
     print(describe_work(bench), flush=True)
     if args.dry_run:
         return

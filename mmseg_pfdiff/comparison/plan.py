@@ -28,22 +28,36 @@ class Method(NamedTuple):
     """Where the synthetic pairs of a method come from.
 
     Attributes:
-        generator: Name of the trained generator, or of the mask model of a two-stage baseline.
+        generator: Name of the trained generator, or of the mask model of a two-stage baseline; None with `pairs_of`.
         image: Name of the image model of a two-stage baseline, or None.
         super_resolution: Name of the super-resolution model, or None.
         options: Settings over the generator's config when it draws, such as its guidance or its fractions.
         super_resolution_options: The same over the config of the super-resolution model.
         arguments: Further arguments of `tools/generate_pairs.py`.
+        pairs_of: Name of the method whose pairs this one takes, to use them in another way; or None.
+        drop_disagreeing: Leave pairs out whose masks disagree with a segmentor of real tiles: the plan's first one,
+            after its training with the first seed.
+        ratios: Tried in place of the plan's; empty for those.
+        real_finish: Last epochs of a training that see real tiles alone.
         paper: What the paper calls it, to set its printed values beside; or None.
     """
 
-    generator: str
+    generator: str | None = None
     image: str | None = None
     super_resolution: str | None = None
     options: Mapping = {}
     super_resolution_options: Mapping = {}
     arguments: Sequence[str] = ()
+    pairs_of: str | None = None
+    drop_disagreeing: bool = False
+    ratios: Sequence[int] = ()
+    real_finish: int = 0
     paper: str | None = None
+
+
+def method_generators(method: Method) -> list[str]:
+    """Names of the models that draw the pairs of a method."""
+    return [name for name in (method.generator, method.image, method.super_resolution) if name]
 
 
 class Plan(NamedTuple):
@@ -129,16 +143,33 @@ def _check(plan: Plan, path: Path) -> None:
     if unknown:
         raise ValueError(f"{path}: seconds are of 'generator', 'pairs', 'segmentor' and 'test'; got {unknown}.")
     for name, method in plan.methods.items():
-        named = [part for part in (method.generator, method.image, method.super_resolution) if part]
-        unknown = [part for part in named if part not in plan.generators]
-        if unknown:
-            raise ValueError(
-                f'{path}: method {name!r} needs the generator {unknown[0]!r}, but generators has only '
-                f'{sorted(plan.generators)}.'
-            )
+        _check_method(plan, name, method, f'{path}: method {name!r}')
     absent = [root for root in plan.data.values() if not Path(root).is_dir()]
     if absent:
         raise FileNotFoundError(
             f'{path}: no data set at {absent[0]}. Convert one for each split: '
             'tools/dataset_converters/metaldam.py ... --split NAME.'
+        )
+
+
+def _check_method(plan: Plan, name: str, method: Method, where: str) -> None:
+    drawn = method._replace(pairs_of=None, ratios=(), real_finish=0, paper=None)
+    if method.pairs_of:
+        owner = plan.methods.get(method.pairs_of)
+        if owner is None or owner.pairs_of or drawn != Method():
+            raise ValueError(
+                f'{where} takes the pairs of {method.pairs_of!r}: that must be a method with a generator of its own, '
+                'and nothing may be said here of how pairs are drawn.'
+            )
+    elif not method.generator:
+        raise ValueError(f'{where} needs a generator, or pairs_of.')
+    unknown = [part for part in method_generators(method) if part not in plan.generators]
+    if unknown:
+        raise ValueError(
+            f'{where} needs the generator {unknown[0]!r}, but generators has only {sorted(plan.generators)}.'
+        )
+    if min(method.ratios, default=1) < 1 or not 0 <= method.real_finish < plan.epochs:
+        raise ValueError(
+            f'{where}: ratios must be at least 1, and real_finish from 0 to below the {plan.epochs} epochs; got '
+            f'ratios={method.ratios}, real_finish={method.real_finish}.'
         )

@@ -94,9 +94,12 @@ def segmentor_config(
             'SyntheticPairMix, such as configs/pfdiff/unet_r50_ratio8.py.'
         )
     with_data_root(config, plan.data[split])
-    if plan.budget == 'iterations':
-        real = number_of_real_samples(plan, segmentor, split)
-        config.train_dataloader.sampler = dict(type='FixedLengthSampler', length=real)
+    finish = 0 if method == REAL else plan.methods[method].real_finish
+    if plan.budget == 'iterations' or finish:
+        length = number_of_real_samples(plan, segmentor, split) * (1 + ratio if plan.budget == 'epochs' else 1)
+        config.train_dataloader.sampler = dict(type='FixedLengthSampler', length=length)
+    if finish:
+        config.train_dataloader.sampler.update(type='RealFinishSampler', start=plan.epochs - finish)
     if method == REAL:
         config.train_dataloader.dataset = mix.real
     else:

@@ -96,7 +96,7 @@ def summarise(bench: Workbench) -> Summary:
 
 def pair_seconds(bench: Workbench) -> dict[str, float]:
     """Method -> seconds a pair, over all splits whose pairs are done."""
-    marks = [bench.mark(task) for task in bench.tasks if task.kind == 'pairs' and bench.done(task)]
+    marks = [bench.records.done(task.name) for task in bench.tasks if task.kind == 'pairs' and bench.done(task)]
     spent = {}
     for mark in marks:
         seconds, pairs = spent.get(mark['about']['method'], (0.0, 0))

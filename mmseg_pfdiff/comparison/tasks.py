@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from .plan import REAL, Method, Plan
+from .plan import REAL, Plan, method_generators
 from .run_configs import number_of_real_samples
 
 # Generated pairs beyond those that are needed, as some are not kept.
@@ -35,14 +35,29 @@ def run_name(split: str, segmentor: str, method: str, ratio: int, seed: int) -> 
     return f'runs/{split}/{segmentor}/{method}/x{ratio}/seed{seed}'
 
 
+def checking_run(plan: Plan, split: str) -> str:
+    """The training on real tiles whose network says which pairs disagree."""
+    return run_name(split, next(iter(plan.segmentors)), REAL, 0, plan.seeds[0])
+
+
 def tried_ratios(plan: Plan, method: str) -> tuple[int, ...]:
     """The ratios of a method; 0 for training on real tiles alone."""
-    return (0,) if method == REAL else tuple(plan.ratios)
+    return (0,) if method == REAL else tuple(plan.methods[method].ratios or plan.ratios)
 
 
-def needed_pairs(plan: Plan, split: str) -> int:
-    """Kept pairs that the largest ratio takes."""
-    return max(plan.ratios) * max(number_of_real_samples(plan, name, split) for name in plan.segmentors)
+def pairs_owner(plan: Plan, method: str) -> str:
+    """The method whose pairs a method takes; its own name for most."""
+    return plan.methods[method].pairs_of or method
+
+
+def needed_pairs(plan: Plan, split: str) -> dict[str, int]:
+    """Method with pairs of its own -> kept pairs that the largest ratio of those who use them takes."""
+    tiles = max(number_of_real_samples(plan, name, split) for name in plan.segmentors)
+    needed: dict[str, int] = {}
+    for method in plan.methods:
+        owner = pairs_owner(plan, method)
+        needed[owner] = max(needed.get(owner, 0), tiles * max(tried_ratios(plan, method)))
+    return needed
 
 
 def list_tasks(plan: Plan) -> list[Task]:
@@ -58,18 +73,21 @@ def list_tasks(plan: Plan) -> list[Task]:
 
 
 def _tasks_of_split(plan: Plan, split: str) -> Iterator[Task]:
-    parts = {name: method_generators(method) for name, method in plan.methods.items()}
+    needed = needed_pairs(plan, split)
+    parts = {name: method_generators(plan.methods[name]) for name in needed}
     for name in dict.fromkeys(part for used in parts.values() for part in used):
         units = plan.generators[name].epochs
         yield Task('generator', f'generators/{split}/{name}', (), units, dict(split=split, generator=name))
-    pairs = SPARE * needed_pairs(plan, split)
     for method, used in parts.items():
         needs = tuple(f'generators/{split}/{name}' for name in used)
-        yield Task('pairs', f'pairs/{split}/{method}', needs, pairs, dict(split=split, method=method))
+        if plan.methods[method].drop_disagreeing:
+            needs += (checking_run(plan, split),)
+        about = dict(split=split, method=method)
+        yield Task('pairs', f'pairs/{split}/{method}', needs, SPARE * needed[method], about)
     for segmentor, method, seed in itertools.product(plan.segmentors, (REAL, *plan.methods), plan.seeds):
         for ratio in tried_ratios(plan, method):
             name = run_name(split, segmentor, method, ratio, seed)
-            needs = () if method == REAL else (f'pairs/{split}/{method}',)
+            needs = () if method == REAL else (f'pairs/{split}/{pairs_owner(plan, method)}',)
             units = plan.epochs * (1 + ratio if plan.budget == 'epochs' else 1)
             about = dict(split=split, segmentor=segmentor, method=method, ratio=ratio, seed=seed)
             yield Task('segmentor', name, needs, units, about)
@@ -85,11 +103,6 @@ def _tests(plan: Plan) -> Iterator[Task]:
         for seed in plan.seeds:
             about = dict(split=split, segmentor=segmentor, method=method, seed=seed)
             yield Task('test', f'tests/{split}/{segmentor}/{method}/seed{seed}', trainings, 1, about)
-
-
-def method_generators(method: Method) -> list[str]:
-    """Names of the models that draw the pairs of a method."""
-    return [name for name in (method.generator, method.image, method.super_resolution) if name]
 
 
 def last_checkpoint(folder: Path) -> str:

@@ -1,16 +1,9 @@
-"""Doing the tasks of a comparison: commands, logs, marks of what is done, a deadline."""
+"""Doing the tasks of a comparison."""
 
-import fcntl
 import hashlib
-import json
 import math
-import os
-import signal
-import subprocess
-import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -18,26 +11,18 @@ from mmengine.config import Config
 
 from ..datasets import PairFolder
 from ..files import write_atomically
-from .plan import REAL, Plan
+from .plan import REAL, Method, Plan
 from .results import best_weights, chosen_ratio
 from .run_configs import generator_config, segmentor_config, with_options
-from .tasks import SPARE, Task, last_checkpoint, list_tasks, needed_pairs, run_name
+from .task_records import TaskRecords
+from .tasks import SPARE, Task, checking_run, last_checkpoint, list_tasks, needed_pairs, pairs_owner, run_name
+from .tool_runner import ToolRunner
 
 # Rounds of generating more, where many pairs are not kept; with fewer kept than this share, it would take for ever.
 ROUNDS = 4
 LEAST_KEPT = 0.05
 WAIT = 5.0  # seconds between looks at what another process does
-LAUNCHERS = {
-    'none': [sys.executable],
-    'pytorch': [sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc_per_node={processes}', '--'],
-    'slurm': ['srun', sys.executable],
-    'mpi': ['mpirun', sys.executable],
-}
 PACKAGES = ('torch', 'diffusers', 'segmentation-models-pytorch', 'mmengine', 'onedl-mmengine', 'numpy')
-
-
-class OutOfTimeError(Exception):
-    """The deadline has come; what was under way goes on next time."""
 
 
 class Workbench:
@@ -46,28 +31,15 @@ class Workbench:
     Args:
         plan: The comparison.
         work_dir: Where everything lies.
-        tools: Folder with `train.py`, `generate_pairs.py` and `test.py`.
-        launcher: 'none', 'pytorch', 'slurm' or 'mpi', for trainings and generation.
-        processes: Of the launcher 'pytorch'.
-        max_hours: When to stop, from now.
+        runner: Runs `train.py`, `generate_pairs.py`, `check_pairs.py` and `test.py`.
 
     Attributes:
         tasks: All tasks of the plan, in order.
     """
 
-    def __init__(
-        self,
-        plan: Plan,
-        work_dir: str | Path,
-        tools: Path,
-        launcher: str = 'none',
-        processes: int = 1,
-        max_hours: float = math.inf,
-    ) -> None:
-        self.plan, self.work_dir, self.tools = plan, Path(work_dir), tools
-        self.launcher = launcher
-        self.start = [part.format(processes=processes) for part in LAUNCHERS[launcher]]
-        self.deadline = time.monotonic() + 3600 * max_hours
+    def __init__(self, plan: Plan, work_dir: str | Path, runner: ToolRunner) -> None:
+        self.plan, self.work_dir, self.runner = plan, Path(work_dir), runner
+        self.records = TaskRecords(self.work_dir / 'state')
         self.tasks = list_tasks(plan)
         # Counting them opens the data sets, and whether a task is done is asked again and again.
         self._needed = {split: needed_pairs(plan, split) for split in plan.data}
@@ -79,26 +51,21 @@ class Workbench:
         Raises:
             ValueError: It was done by another plan, with other settings.
         """
-        mark = self.mark(task)
+        mark = self.records.done(task.name)
         if mark is None:
             return False
         if mark['made_with'] != self._made_with(task):
             raise ValueError(
-                f'{self._mark(task.name)} is of another plan than this one. Give another --work-dir, or remove the '
-                'files of this task to have it done anew.'
+                f'{self.records.folder / task.name} is of another plan than this one. Give another --work-dir, or '
+                'remove the files of this task to have it done anew.'
             )
         if task.kind == 'pairs':
-            return mark['kept'] >= self._needed[task.about['split']]
+            return mark['kept'] >= self._needed_of(task)
         return task.kind != 'test' or mark['ratio'] == self._chosen_ratio(task)
-
-    def mark(self, task: Task) -> dict | None:
-        """What is recorded of a task that is done; None while it is not."""
-        path = self._mark(task.name)
-        return json.loads(path.read_text()) if path.exists() else None
 
     def seconds(self, task: Task) -> float | None:
         """What a task took, over all its interruptions; None while it is not done."""
-        return self.mark(task)['seconds'] if self.done(task) else None
+        return self.records.done(task.name)['seconds'] if self.done(task) else None
 
     def report(self, test: Task) -> Path:
         """What a test leaves."""
@@ -115,27 +82,27 @@ class Workbench:
             waiting = {task.name for task in pending}
             ready = [task for task in pending if waiting.isdisjoint(task.needs)]
             if not any(self._try(task) for task in ready):
-                self._check_time()
+                self.runner.check_time()
                 time.sleep(WAIT)
 
     def _try(self, task: Task) -> bool:
         """Does a task unless another process is at it; whether it did."""
-        with self._locked(task) as lock:
+        with self.records.locked(task.name) as lock:
             if lock is None or self.done(task):
                 return lock is not None
             self._lock = lock
             number = sum(map(self.done, self.tasks)) + 1
             print(f'[{number}/{len(self.tasks)}] {task.name} ...', flush=True)
-            before = self._spent(task)
+            before = self.records.spent(task.name)
             start = time.monotonic()
             try:
                 found = getattr(self, f'_do_{task.kind}')(task)
             except BaseException:
-                self._write(task, 'spent', dict(seconds=before + time.monotonic() - start))
+                self.records.set_spent(task.name, before + time.monotonic() - start)
                 raise
             seconds = before + time.monotonic() - start
             record = dict(seconds=seconds, about=task.about, made_with=self._made_with(task), **(found or {}))
-            self._write(task, 'done', dict(record, versions=installed_versions()))
+            self.records.set_done(task.name, dict(record, versions=installed_versions()))
             if task.kind == 'segmentor':
                 # The best weights of the validation part are tested; those of the last epoch only served to resume.
                 for path in (self.work_dir / task.name).glob('epoch_*.pth'):
@@ -149,17 +116,26 @@ class Workbench:
             if task.kind in ('generator', 'segmentor'):
                 text = self._training_config(task).pretty_text
             else:
-                text = repr(self.plan.methods.get(task.about['method'])) if task.kind == 'pairs' else ''
+                text = repr(self._drawn_by(task)) if task.kind == 'pairs' else ''
             self._digests[task.name] = hashlib.sha256(text.encode()).hexdigest()
         return self._digests[task.name]
+
+    def _drawn_by(self, pairs: Task) -> Method:
+        """What makes the pairs of a method, without how they are used."""
+        return self.plan.methods[pairs.about['method']]._replace(ratios=(), real_finish=0, paper=None)
 
     def _training_config(self, task: Task) -> Config:
         about, plan = task.about, self.plan
         if task.kind == 'generator':
             training = plan.generators[about['generator']]
             return generator_config(training, plan.data[about['split']], plan.seeds[0])
-        pairs = None if about['method'] == REAL else self.work_dir / f'pairs/{about["split"]}/{about["method"]}'
+        method, pairs = about['method'], None
+        if method != REAL:
+            pairs = self.work_dir / f'pairs/{about["split"]}/{pairs_owner(plan, method)}'
         return segmentor_config(plan, **about, pairs=pairs)
+
+    def _needed_of(self, pairs: Task) -> int:
+        return self._needed[pairs.about['split']][pairs.about['method']]
 
     def _chosen_ratio(self, test: Task) -> int:
         about = test.about
@@ -169,19 +145,13 @@ class Workbench:
         self._train(task)
 
     def _do_pairs(self, task: Task) -> dict:
-        needed = self._needed[task.about['split']]
-        method = self.plan.methods[task.about['method']]
-        generator = self._model(task, method.generator, method.options)
-        command = ['generate_pairs.py', *generator, '--out', str(self.work_dir / task.name)]
-        if method.image:
-            config, checkpoint = self._model(task, method.image)
-            command += ['--image-config', config, '--image-checkpoint', checkpoint]
-        if method.super_resolution:
-            config, checkpoint = self._model(task, method.super_resolution, method.super_resolution_options)
-            command += ['--sr-config', config, '--sr-checkpoint', checkpoint]
+        needed = self._needed_of(task)
+        command = self._generation_command(task)
         number = math.ceil(SPARE * needed)
         for _ in range(ROUNDS):
-            self._run(task, [*command, '--num', str(number), *method.arguments])
+            self._run(task, [*command, '--num', str(number)])
+            if self.plan.methods[task.about['method']].drop_disagreeing:
+                self._drop_disagreeing(task)
             rows = PairFolder(self.work_dir / task.name).rows()
             kept = sum(row.kept for row in rows)
             if kept >= needed:
@@ -195,6 +165,28 @@ class Workbench:
             'ratios.'
         )
 
+    def _generation_command(self, task: Task) -> list[str]:
+        """The command that draws the pairs of a method, without their number."""
+        method = self.plan.methods[task.about['method']]
+        generator = self._model(task, method.generator, method.options)
+        command = ['generate_pairs.py', *generator, '--out', str(self.work_dir / task.name)]
+        if method.image:
+            config, checkpoint = self._model(task, method.image)
+            command += ['--image-config', config, '--image-checkpoint', checkpoint]
+        if method.super_resolution:
+            config, checkpoint = self._model(task, method.super_resolution, method.super_resolution_options)
+            command += ['--sr-config', config, '--sr-checkpoint', checkpoint]
+        return [*command, *method.arguments]
+
+    def _drop_disagreeing(self, task: Task) -> None:
+        """Marks the pairs as not kept whose masks a network of real tiles contradicts."""
+        split = task.about['split']
+        name = checking_run(self.plan, split)
+        weights, _ = best_weights(self.work_dir / name)
+        command = ['check_pairs.py', str(self.work_dir / task.name), '--real-root', self.plan.data[split]]
+        command += ['--segmentor', str(self.records.config(name)), str(weights), '--filter', 'mark', '--no-distances']
+        self._run(task, command, alone=True)
+
     def _do_segmentor(self, task: Task) -> None:
         self._train(task)
 
@@ -202,98 +194,32 @@ class Workbench:
         ratio = self._chosen_ratio(task)
         name = run_name(**task.about, ratio=ratio)
         weights, score = best_weights(self.work_dir / name)
-        arguments = [str(self._config(name)), str(weights), '--work-dir', str(self.report(task).parent)]
+        arguments = [str(self.records.config(name)), str(weights), '--work-dir', str(self.report(task).parent)]
         self._run(task, ['test.py', *arguments], alone=True)
         return dict(ratio=ratio, weights=weights.name, validation=score)
 
     def _model(self, pairs: Task, name: str, options: Mapping | None = None) -> tuple[str, str]:
         """Config and checkpoint of a trained generator, under the settings that its pairs are drawn with."""
         task = f'generators/{pairs.about["split"]}/{name}'
-        path = self._config(task)
+        path = self.records.config(task)
         if options:
             config = with_options(Config.fromfile(path), options)
-            path = self._config(f'{pairs.name}/{name}')
+            path = self.records.config(f'{pairs.name}/{name}')
             path.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(path, config.pretty_text.encode())
         return str(path), last_checkpoint(self.work_dir / task)
 
     def _train(self, task: Task) -> None:
         # The Runner writes the config it was given, with its own additions, to the work dir: ours lies elsewhere.
-        path, text = self._config(task.name), self._training_config(task).pretty_text
+        path, text = self.records.config(task.name), self._training_config(task).pretty_text
         if path.exists() and path.read_text() != text:
             raise ValueError(f'{path} is of another plan than this one. Give another --work-dir.')
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, text.encode())
         self._run(task, ['train.py', str(path), '--work-dir', str(self.work_dir / task.name), '--resume'])
 
-    def _run(self, task: Task, arguments: Sequence[str], alone: bool = False) -> None:
-        """Runs a tool, its output into the task's log, until it ends or the deadline comes."""
-        command = [*(LAUNCHERS['none'] if alone else self.start), str(self.tools / arguments[0]), *arguments[1:]]
-        if not alone and self.launcher != 'none':
-            command += ['--launcher', self.launcher]
-        log = self.work_dir / 'state' / f'{task.name}.log'
-        with open(log, 'a') as file:
-            print('$', *command, file=file, flush=True)
-            # The command holds the lock too: it may outlive this process, and must not meet itself then.
-            process = subprocess.Popen(
-                command, stdout=file, stderr=subprocess.STDOUT, start_new_session=True, pass_fds=[self._lock]
-            )
-            try:
-                code = self._wait(process)
-            except BaseException:
-                stop(process)
-                raise
-        if code:
-            raise RuntimeError(f'{task.name} failed; {log} ends with\n{log.read_text()[-2000:]}')
-
-    def _wait(self, process: subprocess.Popen) -> int:
-        while True:
-            try:
-                return process.wait(timeout=0.5)
-            except subprocess.TimeoutExpired:
-                self._check_time()
-
-    def _check_time(self) -> None:
-        if time.monotonic() > self.deadline:
-            raise OutOfTimeError
-
-    @contextmanager
-    def _locked(self, task: Task) -> Iterator[int | None]:
-        """The lock of a task, a file descriptor; None if another process holds it."""
-        path = self.work_dir / 'state' / f'{task.name}.lock'
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(path, 'w') as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                yield None
-                return
-            yield file.fileno()
-
-    def _mark(self, name: str, what: str = 'done') -> Path:
-        return self.work_dir / 'state' / f'{name}.{what}.json'
-
-    def _config(self, name: str) -> Path:
-        """The config of a training."""
-        return self.work_dir / 'state' / name / 'config.py'
-
-    def _spent(self, task: Task) -> float:
-        path = self._mark(task.name, 'spent')
-        return json.loads(path.read_text())['seconds'] if path.exists() else 0.0
-
-    def _write(self, task: Task, what: str, content: dict) -> None:
-        write_atomically(self._mark(task.name, what), (json.dumps(content, indent=1) + '\n').encode())
-
-
-def stop(process: subprocess.Popen) -> None:
-    """Ends a process and all those it started."""
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGTERM)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=20)
-        # Those it started may outlive it, and hold its lock.
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    def _run(self, task: Task, arguments: list[str], alone: bool = False) -> None:
+        self.runner.run(arguments, self.records.log(task.name), self._lock, alone)
 
 
 def installed_versions() -> dict[str, str]:

@@ -5,6 +5,7 @@ from .metaldam import MetalDAMDataset
 from .pair_folder import PairFolder
 from .pair_mix import SyntheticPairMix
 from .pair_rows import PairRow
+from .real_finish_sampler import RealFinishSampler
 from .spaced_sampler import SpacedSampler
 from .synthetic_pairs import SyntheticPairDataset
 from .transforms import RandomSquareSymmetry
@@ -15,6 +16,7 @@ __all__ = [
     'PairFolder',
     'PairRow',
     'RandomSquareSymmetry',
+    'RealFinishSampler',
     'SpacedSampler',
     'SyntheticPairDataset',
     'SyntheticPairMix',

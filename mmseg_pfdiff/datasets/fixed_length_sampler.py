@@ -35,6 +35,7 @@ class FixedLengthSampler(Sampler):
             )
         self.rank, self.world_size = get_dist_info()
         self.dataset, self.length, self.seed, self.epoch = dataset, length, seed or 0, 0
+        self.size = len(dataset)
 
     def __iter__(self) -> Iterator[int]:
         start = self.epoch * self.length + self.rank
@@ -42,11 +43,11 @@ class FixedLengthSampler(Sampler):
 
     def _sample(self, position: int) -> int:
         """What stands at a position of the endless row."""
-        index, place = divmod(position, len(self.dataset))
-        if index != getattr(self, '_pass', None):
+        index, place = divmod(position, self.size)
+        if (self.size, index) != getattr(self, '_pass', None):
             # Not seed + index: the passes of one seed would be those of the next, shifted.
             rng = np.random.default_rng([self.seed, index])
-            self._pass, self._order = index, rng.permutation(len(self.dataset)).tolist()
+            self._pass, self._order = (self.size, index), rng.permutation(self.size).tolist()
         return self._order[place]
 
     def __len__(self) -> int:

@@ -35,6 +35,15 @@ def test_what_does_not_fit_is_named(demo_data, tmp_path):
         (dict(methods={'a': dict(generator='none')}), ValueError, "needs the generator 'none'"),
         (dict(segmentors=dict(a='no.py')), FileNotFoundError, 'no.py is not there'),
         (dict(data=dict(a='nowhere')), FileNotFoundError, 'no data set at nowhere'),
+        (dict(methods={'a': dict(image='small')}), ValueError, "method 'a' needs a generator, or pairs_of"),
+        (dict(methods={'a': dict(pairs_of='b')}), ValueError, "'a' takes the pairs of 'b': that must be a method"),
+        (
+            dict(methods={'a': dict(generator='small'), 'b': dict(pairs_of='a', drop_disagreeing=True)}),
+            ValueError,
+            'nothing may be said here of how pairs are drawn',
+        ),
+        (dict(methods={'a': dict(generator='small', ratios=[0])}), ValueError, r'got ratios=\[0\], real_finish=0'),
+        (dict(methods={'a': dict(generator='small', real_finish=2)}), ValueError, 'below the 2 epochs'),
         (dict(seconds=dict(pair=1)), ValueError, r"got \['pair'\]"),
         (dict(colour='red'), ValueError, 'no plan of a comparison.*colour'),
     ):
@@ -79,3 +88,22 @@ def test_tasks_stand_after_what_they_need(plan_file):
     assert len(by_name['tests/demo/unet_r18/pf-diffseg/seed0'].needs) == 4
     longer = {task.name: task for task in list_tasks(plan._replace(budget='epochs'))}
     assert longer['runs/demo/unet_r18/pf-diffseg/x2/seed1'].units == 6
+
+
+def test_pairs_that_two_methods_share_are_drawn_once(demo_data, tmp_path):
+    methods = {
+        'filtered': dict(generator='small', drop_disagreeing=True),
+        'finish': dict(pairs_of='filtered', ratios=[1, 3], real_finish=1),
+    }
+    plan = read_plan(write_plan(tmp_path / 'plan.py', demo_data, methods=methods))
+    tasks = {task.name: task for task in list_tasks(plan)}
+    pairs = tasks['pairs/demo/filtered']
+    tiles = len(list((demo_data / 'tiles/img_dir/train').glob('*.png')))
+    assert [task.kind for task in tasks.values()].count('pairs') == 1 and pairs.units == pytest.approx(1.05 * 3 * tiles)
+    assert 'runs/demo/unet_r18/real/x0/seed0' in pairs.needs
+    assert 'runs/demo/unet_r18/filtered/x3/seed0' not in tasks
+    assert tasks['runs/demo/unet_r18/finish/x3/seed0'].needs == ('pairs/demo/filtered',)
+    config = segmentor_config(plan, 'demo', 'finish', 'unet_r18', 3, 0, tmp_path)
+    assert config.train_dataloader.sampler == dict(type='RealFinishSampler', length=tiles, start=1)
+    longer = segmentor_config(plan._replace(budget='epochs'), 'demo', 'finish', 'unet_r18', 3, 0, tmp_path)
+    assert longer.train_dataloader.sampler == dict(type='RealFinishSampler', length=4 * tiles, start=1)

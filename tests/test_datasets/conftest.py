@@ -5,6 +5,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mmseg_pfdiff.datasets import PairFolder, PairRow
+
+CLASSES = ('matrix', 'austenite', 'martensite_austenite', 'defect')
+PALETTE = [[0, 114, 178], [240, 228, 66], [213, 94, 0], [0, 0, 0]]
+PIPELINE = [dict(type='LoadImageFromFile'), dict(type='LoadAnnotations'), dict(type='PackSegInputs')]
+
 
 @pytest.fixture
 def tiny_release(tmp_path):
@@ -47,3 +53,31 @@ def three_micrographs(tiny_release, tmp_path):
     for i, part in enumerate(('train', 'val', 'test')):
         (split / f'{part}.txt').write_text(f'micrograph{i}\n')
     return tiny_release(micrographs), split, micrographs
+
+
+@pytest.fixture
+def real(tmp_path):
+    for name in ('img', 'ann'):
+        (tmp_path / name).mkdir()
+    for n in range(3):
+        Image.fromarray(np.full((8, 8), n, np.uint8)).save(tmp_path / f'img/{n}.png')
+        Image.fromarray(np.full((8, 8), n, np.uint8)).save(tmp_path / f'ann/{n}.png')
+    prefix = dict(img_path='img', seg_map_path='ann')
+    return dict(type='MetalDAMDataset', data_root=str(tmp_path), data_prefix=prefix, pipeline=PIPELINE)
+
+
+@pytest.fixture
+def synthetic(tmp_path):
+    root = tmp_path / 'pairs'
+    write_pairs(root, 7)
+    return dict(type='SyntheticPairDataset', data_root=str(root), pipeline=PIPELINE)
+
+
+def write_pairs(root, num, classes=CLASSES, rejected=()):
+    folder = PairFolder.create(root, dict(classes=classes, palette=PALETTE))
+    for index in range(num):
+        image = np.full((8, 8), 100 + index, np.uint8)
+        fractions = (1.0, 0.0, 0.0, 0.0)
+        row = PairRow(index, 0, 'uniform', fractions, fractions, index not in rejected)
+        folder.write(row, image, np.full((8, 8), index % 4, np.uint8))
+    return folder

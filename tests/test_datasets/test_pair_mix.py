@@ -1,45 +1,13 @@
 import pickle
 
-import numpy as np
 import pytest
 from mmengine.dataset import DefaultSampler, InfiniteSampler
 from mmseg.registry import DATASETS
-from PIL import Image
 from torch.utils.data import DataLoader
 
-from mmseg_pfdiff.datasets import PairFolder, PairRow, SyntheticPairDataset, SyntheticPairMix
+from mmseg_pfdiff.datasets import SyntheticPairDataset, SyntheticPairMix
 
-CLASSES = ('matrix', 'austenite', 'martensite_austenite', 'defect')
-PALETTE = [[0, 114, 178], [240, 228, 66], [213, 94, 0], [0, 0, 0]]
-PIPELINE = [dict(type='LoadImageFromFile'), dict(type='LoadAnnotations'), dict(type='PackSegInputs')]
-
-
-@pytest.fixture
-def real(tmp_path):
-    for name in ('img', 'ann'):
-        (tmp_path / name).mkdir()
-    for n in range(3):
-        Image.fromarray(np.full((8, 8), n, np.uint8)).save(tmp_path / f'img/{n}.png')
-        Image.fromarray(np.full((8, 8), n, np.uint8)).save(tmp_path / f'ann/{n}.png')
-    prefix = dict(img_path='img', seg_map_path='ann')
-    return dict(type='MetalDAMDataset', data_root=str(tmp_path), data_prefix=prefix, pipeline=PIPELINE)
-
-
-@pytest.fixture
-def synthetic(tmp_path):
-    root = tmp_path / 'pairs'
-    write_pairs(root, 7)
-    return dict(type='SyntheticPairDataset', data_root=str(root), pipeline=PIPELINE)
-
-
-def write_pairs(root, num, classes=CLASSES, rejected=()):
-    folder = PairFolder.create(root, dict(classes=classes, palette=PALETTE))
-    for index in range(num):
-        image = np.full((8, 8), 100 + index, np.uint8)
-        fractions = (1.0, 0.0, 0.0, 0.0)
-        row = PairRow(index, 0, 'uniform', fractions, fractions, index not in rejected)
-        folder.write(row, image, np.full((8, 8), index % 4, np.uint8))
-    return folder
+from .conftest import CLASSES, PALETTE, PIPELINE, write_pairs
 
 
 def grey(sample):

@@ -1,6 +1,8 @@
 """A comparison by its command line, with networks as small as they get."""
 
 import json
+import os
+import re
 import shutil
 import signal
 import subprocess
@@ -15,13 +17,34 @@ from ..running import ROOT, run_tool
 from ..test_comparison.conftest import write_plan
 
 RUN = 'runs/demo/unet_r18/pf-diffseg/x1/seed0'
+TESTED = 'tests/demo/unet_r18/pf-diffseg/seed0'
+
+
+def start(root):
+    command = [sys.executable, str(ROOT / 'tools/compare.py'), str(root / 'small.py'), '--work-dir', str(root / 'work')]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def wait_for(process, condition):
+    while not condition():
+        assert process.poll() is None, 'the comparison ended before it could be stopped'
+        time.sleep(0.05)
 
 
 @pytest.fixture(scope='module')
-def finished(demo_data, tmp_path_factory):
+def shared(demo_data, tmp_path_factory):
+    """A comparison that two processes have done together, and what each of them said."""
     root = tmp_path_factory.mktemp('comparison')
-    run_tool('compare.py', write_plan(root / 'small.py', demo_data), '--work-dir', root / 'work')
-    return root
+    write_plan(root / 'small.py', demo_data)
+    processes = [start(root), start(root)]
+    said = [process.communicate()[0] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], said
+    return root, said
+
+
+@pytest.fixture(scope='module')
+def finished(shared):
+    return shared[0]
 
 
 def tables(work_dir):
@@ -50,20 +73,31 @@ def test_the_report_holds_what_the_tests_found(finished):
     assert state['versions']['torch'] and state['about']['seed'] == 0
 
 
-def test_stopped_in_a_run_it_ends_with_the_same_tables(finished, capsys):
+def test_two_processes_share_the_tasks(shared):
+    said = shared[1]
+    done = re.findall(r'^\[\d/6\] (\S+): \d+ s$', '\n'.join(said), re.MULTILINE)
+    names = {'generators/demo/small', 'pairs/demo/pf-diffseg', RUN, TESTED}
+    assert sorted(done) == sorted(names | {'runs/demo/unet_r18/real/x0/seed0', 'tests/demo/unet_r18/real/seed0'})
+
+
+def test_stopped_and_killed_in_a_run_it_ends_with_the_same_tables(finished, capsys):
     work = finished / 'work'
     before = tables(work)
-    for name in (f'state/{RUN}.done.json', 'state/tests/demo/unet_r18/pf-diffseg/seed0.done.json'):
-        (work / name).unlink()
-    for name in (RUN, 'tests/demo/unet_r18/pf-diffseg', 'report', f'state/{RUN}'):
+    for name in (RUN, TESTED):
+        (work / f'state/{name}.done.json').unlink()
+    for name in (RUN, TESTED, 'report', f'state/{RUN}'):
         shutil.rmtree(work / name)
-    command = [sys.executable, str(ROOT / 'tools/compare.py'), str(finished / 'small.py'), '--work-dir', str(work)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    while not (work / RUN / 'epoch_1.pth').exists():
-        assert process.poll() is None, 'the run ended before it could be stopped'
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
+    process = start(finished)
+    wait_for(process, (work / RUN / 'epoch_1.pth').exists)
+    process.send_signal(signal.SIGTERM)
     assert 'Stopped; the same command goes on' in process.communicate()[0]
+    assert not (work / f'state/{RUN}.done.json').exists()
+    process = start(finished)
+    wait_for(process, lambda: len(list((work / RUN).glob('*/*.log'))) == 2)
+    child = int(subprocess.check_output(['pgrep', '-P', str(process.pid)], text=True).split()[0])
+    process.kill()
+    os.killpg(child, signal.SIGKILL)
+    process.communicate()
     assert not (work / f'state/{RUN}.done.json').exists()
     run_tool('compare.py', finished / 'small.py', '--work-dir', work, '--dry-run')
     told = capsys.readouterr().out
@@ -79,3 +113,25 @@ def test_another_plan_in_the_same_folder_is_refused(finished, demo_data, tmp_pat
         plan = write_plan(tmp_path / 'other.py', demo_data, **fields)
         with pytest.raises(SystemExit, match='is of another plan than this one'):
             run_tool('compare.py', plan, '--work-dir', finished / 'work')
+
+
+def test_pairs_that_are_not_kept_end_it_with_advice(finished, demo_data, capsys):
+    strict = write_plan(finished / 'strict.py', demo_data, methods={'strict': dict(generator='small')})
+    run_tool('compare.py', strict, '--work-dir', finished / 'work', '--max-hours', '1e-6')
+    assert 'Stopped; the same command goes on' in capsys.readouterr().out
+    with pytest.raises(SystemExit, match=r'pairs/demo/strict: only \d+ of 45 pairs are kept, 42 are needed. Guide'):
+        run_tool('compare.py', strict, '--work-dir', finished / 'work')
+
+
+def test_ways_of_using_pairs(finished, demo_data):
+    arguments = ['--max-moved', '1', '--max-invented', '1']
+    drawn = dict(generator='small', arguments=arguments)
+    methods = {'filtered': dict(**drawn, drop_disagreeing=True), 'finish': dict(pairs_of='filtered', real_finish=1)}
+    plan = write_plan(finished / 'ways.py', demo_data, methods=methods)
+    run_tool('compare.py', plan, '--work-dir', finished / 'work')
+    found = tables(finished / 'work')['Scores on the test micrographs (Table 3)']
+    assert [row['method'] for row in found] == ['real', 'filtered', 'finish']
+    rows = PairFolder(finished / 'work/pairs/demo/filtered').rows()
+    assert all('agreement' in row.measures for row in rows) and sum(row.kept for row in rows) >= 42
+    log = next((finished / 'work/runs/demo/unet_r18/finish/x1/seed0').glob('*/*.log')).read_text()
+    assert "type='RealFinishSampler'" in log

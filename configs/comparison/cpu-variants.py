@@ -1,0 +1,12 @@
+# What else was tried at the scale of cpu.py, one change each; in the same --work-dir it takes what is done there over.
+_base_ = './cpu.py'
+_drawn = dict(generator='pf-diffseg', super_resolution='pair-sr', ratios=[1])
+methods = {
+    # Mixed first, real tiles alone at the end.
+    'pf-diffseg-finish': dict(pairs_of='pf-diffseg', ratios=[1], real_finish=4),
+    # Without pairs whose mask a segmentor of real tiles contradicts.
+    'pf-diffseg-filtered': dict(**_drawn, drop_disagreeing=True),
+    # Without more of the rare phases.
+    'pf-diffseg-unboosted': dict(**_drawn, options={'fraction_sampler.groups': [dict(name='uniform', share=1)]}),
+}
+del _drawn
