@@ -8,11 +8,10 @@ import torch
 from mmengine.model import BaseModel
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.runner.checkpoint import get_state_dict
-from mmengine.structures import PixelData
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
-from ..phases import phase_fractions
+from .validation_samples import fill_samples, sample_indices
 
 
 def initialise_weights(network: nn.Module) -> None:
@@ -131,17 +130,9 @@ class AdversarialModel(BaseModel):
         """
         if mode != 'predict':
             raise ValueError(f"mode must be 'predict', got {mode!r}; a GAN trains by train_step, with two optimizers.")
-        indices = [int(sample.metainfo.get('sample_idx', i)) for i, sample in enumerate(data_samples)]
-        images, labels = self.predict(inputs, indices)
-        measured = phase_fractions(labels, self.data_preprocessor.codec.num_classes)
-        for i, sample in enumerate(data_samples):
-            if images is not None:
-                sample.pred_image = PixelData(data=images[i : i + 1])
-            sample.pred_sem_seg = PixelData(data=labels[i : i + 1])
-            sample.real_image = PixelData(data=inputs['images'][i : i + 1])
-            sample.real_sem_seg = PixelData(data=inputs['labels'][i : i + 1])
-            sample.measured_fractions = measured[i]
-        return data_samples
+        images, labels = self.predict(inputs, sample_indices(data_samples))
+        num_classes = self.data_preprocessor.codec.num_classes
+        return fill_samples(data_samples, inputs, labels, images, num_classes, steered=False)
 
 
 def _update(optimizer: OptimWrapper, losses: dict[str, Tensor]) -> Tensor:

@@ -7,14 +7,14 @@ from typing import Any
 import diffusers
 import torch
 from mmengine.model import BaseModel
-from mmengine.structures import PixelData
 from mmseg.registry import MODELS
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..phases import phase_fractions, sample_generator
+from ..phases import sample_generator
 from .fraction_guidance import FractionGuidance
 from .samplers import build_sampler
+from .validation_samples import fill_samples, sample_indices
 from .windows import predict_in_windows
 
 # Pairs drawn during validation use this seed, so that the epochs of a run can be compared by eye.
@@ -137,19 +137,16 @@ class PairDiffusion(BaseModel):
         """
         if mode == 'loss':
             return self.loss(self.clean(inputs), self.augment_condition(self.condition(inputs)))
-        indices = [self._index(sample, i) for i, sample in enumerate(data_samples or inputs['pairs'])]
+        indices = sample_indices(data_samples or inputs['pairs'])
         if mode == 'tensor':
             return self.sample(self.condition(inputs), VALIDATION_SEED, indices)
         if mode == 'predict':
             condition = self.condition(inputs)
-            drawn = self.sample(condition, VALIDATION_SEED, indices)
-            return self._fill(data_samples, self.as_pairs(drawn, condition), inputs)
+            pairs = self.as_pairs(self.sample(condition, VALIDATION_SEED, indices), condition)
+            drawn = self.data_preprocessor.decode(pairs)
+            num_classes = self.data_preprocessor.codec.num_classes
+            return fill_samples(data_samples, inputs, drawn.labels, drawn.images, num_classes, self.steered)
         raise ValueError(f"mode must be 'loss', 'predict' or 'tensor', got {mode!r}.")
-
-    @staticmethod
-    def _index(sample: Any, position: int) -> int:
-        """Which sample of the data set this is, so that its noise does not depend on the batch."""
-        return int(sample.metainfo.get('sample_idx', position)) if hasattr(sample, 'metainfo') else position
 
     def loss(self, x0: Tensor, condition: Any) -> dict[str, Tensor]:
         """Eq. 3 at random time steps; each term is a mean over elements.
@@ -237,17 +234,3 @@ class PairDiffusion(BaseModel):
             training_schedule=self.training_schedule,
             device=next(self.parameters()).device,
         )
-
-    def _fill(self, data_samples: Sequence, pairs: Tensor, inputs: dict) -> Sequence:
-        """Adds the drawn pairs, the real ones they stand beside, and both fractions to the data samples."""
-        drawn = self.data_preprocessor.decode(pairs)
-        measured = phase_fractions(drawn.labels, self.data_preprocessor.codec.num_classes)
-        for i, sample in enumerate(data_samples):
-            sample.pred_sem_seg = PixelData(data=drawn.labels[i : i + 1])
-            sample.pred_image = PixelData(data=drawn.images[i : i + 1])
-            sample.real_sem_seg = PixelData(data=inputs['labels'][i : i + 1])
-            sample.real_image = PixelData(data=inputs['images'][i : i + 1])
-            if self.steered:
-                sample.target_fractions = inputs['fractions'][i]
-            sample.measured_fractions = measured[i]
-        return data_samples
