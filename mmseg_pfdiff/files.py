@@ -17,7 +17,8 @@ def write_atomically(path: str | os.PathLike, content: bytes) -> None:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f'.{path.name}{TEMPORARY}')  # data sets do not list names with a leading dot
+    # Data sets do not list names with a leading dot; two processes that write the same file do not meet.
+    temporary = path.with_name(f'.{path.name}.{os.getpid()}{TEMPORARY}')
     with open(temporary, 'wb') as file:
         file.write(content)
         file.flush()

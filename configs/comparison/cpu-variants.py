@@ -3,10 +3,10 @@ _base_ = './cpu.py'
 _drawn = dict(generator='pf-diffseg', super_resolution='pair-sr', ratios=[1])
 methods = {
     # Mixed first, real tiles alone at the end.
-    'pf-diffseg-finish': dict(pairs_of='pf-diffseg', ratios=[1], real_finish=4),
+    'pf-diffseg-boosted-finish': dict(pairs_of='pf-diffseg-boosted', ratios=[1], real_finish=4),
     # Without pairs whose mask a segmentor of real tiles contradicts.
-    'pf-diffseg-filtered': dict(**_drawn, drop_disagreeing=True),
+    'pf-diffseg-boosted-filtered': dict(**_drawn, drop_disagreeing=True),
     # Without more of the rare phases.
-    'pf-diffseg-unboosted': dict(**_drawn, options={'fraction_sampler.groups': [dict(name='uniform', share=1)]}),
+    'pf-diffseg': dict(**_drawn, options={'fraction_sampler.groups': [dict(name='uniform', share=1)]}),
 }
 del _drawn

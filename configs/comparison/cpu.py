@@ -5,29 +5,35 @@ ratios = [1, 2]
 epochs = 12
 budget = 'iterations'
 segmentors = dict(unet_r18='../pfdiff/unet_r18_128x128_ratio2.py')
+# In one process, so that an interrupted training ends as an uninterrupted one.
+_alone = {
+    part: {f'{part}_dataloader.num_workers': 0, f'{part}_dataloader.persistent_workers': False}
+    for part in ('train', 'val', 'test')
+}
 segmentor_options = {
     'train_cfg.val_interval': 3,
+    # With a learning rate that stays, the scores of trainings as short as these jump from epoch to epoch.
+    'param_scheduler': [dict(type='CosineAnnealingLR', by_epoch=True, convert_to_iter_based=True)],
     'default_hooks.checkpoint.interval': 1,
     'default_hooks.checkpoint.max_keep_ckpts': 1,
-    # In one process, so that an interrupted training ends as an uninterrupted one.
-    **{
-        f'{part}_dataloader.{key}': value
-        for part in ('train', 'val', 'test')
-        for key, value in (('num_workers', 0), ('persistent_workers', False))
-    },
+    **_alone['train'],
+    **_alone['val'],
+    **_alone['test'],
 }
+_options = {**_alone['train'], **_alone['val']}
 generators = {
-    'pf-diffseg': dict(config='../pfdiff/pf-diffseg_tiny-64x64.py', epochs=150),
-    'pair-sr': dict(config='../pfdiff/pair-sr_tiny-64to128.py', epochs=20),
+    'pf-diffseg': dict(config='../pfdiff/pf-diffseg_tiny-64x64.py', epochs=150, options=_options),
+    'pair-sr': dict(config='../pfdiff/pair-sr_tiny-64to128.py', epochs=20, options=_options),
     # The two stages take as many epochs together as the one of PF-DiffSeg.
-    'seg-guided-mask': dict(config='../pfdiff/seg-guided-mask_tiny-64x64.py', epochs=75),
-    'seg-guided-image': dict(config='../pfdiff/seg-guided-image_tiny-64x64.py', epochs=75),
+    'seg-guided-mask': dict(config='../pfdiff/seg-guided-mask_tiny-64x64.py', epochs=75, options=_options),
+    'seg-guided-image': dict(config='../pfdiff/seg-guided-image_tiny-64x64.py', epochs=75, options=_options),
 }
 methods = {
-    'pf-diffseg': dict(generator='pf-diffseg', super_resolution='pair-sr', paper='PF-DiffSeg'),
+    'pf-diffseg-boosted': dict(generator='pf-diffseg', super_resolution='pair-sr', paper='PF-DiffSeg'),
     'seg-guided': dict(
         generator='seg-guided-mask', image='seg-guided-image', super_resolution='pair-sr', paper='SegGuidedDiff'
     ),
 }
+del _alone, _options
 # Guesses for the first estimate: seconds for an epoch of a generator or a segmentor, a pair, a test.
 seconds = dict(generator=18, pairs=0.9, segmentor=30, test=60)

@@ -1,5 +1,6 @@
 """Comparing ways of adding synthetic pairs: a plan, its runs, and an honest table."""
 
-from .plan import Plan, read_plan
+from .plan import Plan
+from .plan_file import read_plan
 
 __all__ = ['Plan', 'read_plan']

@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from mmengine.config import Config
-
 REAL = 'real'
 BUDGETS = ('epochs', 'iterations')
+# Fields of a method that decide which pairs are drawn and kept; the others say how they are used.
+DRAWING = (
+    'generator', 'image', 'super_resolution', 'options', 'super_resolution_options', 'arguments', 'drop_disagreeing'
+)  # fmt: skip
 
 
 class Training(NamedTuple):
@@ -90,86 +92,3 @@ class Plan(NamedTuple):
     budget: str
     segmentor_options: Mapping
     seconds: Mapping[str, float]
-
-
-def read_plan(path: str | Path) -> Plan:
-    """Reads a plan; relative paths of configs are from its folder.
-
-    Args:
-        path: Python file with the fields of :class:`Plan`.
-
-    Returns:
-        The plan.
-
-    Raises:
-        FileNotFoundError: The plan or one of its configs is not there.
-        ValueError: Fields that are missing, unknown or do not fit.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f'{path} is not there; plans lie in configs/comparison/.')
-    fields = Config.fromfile(path)._cfg_dict.to_dict()
-    try:
-        generators = {
-            name: Training(_config(path, one['config']), one['epochs'], one.get('options', {}))
-            for name, one in fields.pop('generators', {}).items()
-        }
-        methods = {name: Method(**one) for name, one in fields.pop('methods').items() if name != REAL}
-        segmentors = {name: _config(path, config) for name, config in fields.pop('segmentors').items()}
-        fields = {'budget': 'epochs', 'segmentor_options': {}, 'seconds': {}, **fields}
-        plan = Plan(path.stem, segmentors=segmentors, methods=methods, generators=generators, **fields)
-    except (KeyError, TypeError) as error:
-        raise ValueError(f'{path} is no plan of a comparison: {error}. See configs/comparison/cpu.py.') from error
-    _check(plan, path)
-    return plan
-
-
-def _config(plan: Path, config: str) -> Path:
-    path = (plan.parent / config).resolve()
-    if not path.is_file():
-        raise FileNotFoundError(f'{plan} names the config {config}, but {path} is not there.')
-    return path
-
-
-def _check(plan: Plan, path: Path) -> None:
-    if plan.budget not in BUDGETS:
-        raise ValueError(f"{path}: budget must be one of {BUDGETS}, got '{plan.budget}'.")
-    if not plan.seeds or not plan.ratios or min(plan.ratios) < 1 or plan.epochs < 1:
-        raise ValueError(
-            f'{path}: seeds and ratios must not be empty, ratios and epochs at least 1; got seeds={plan.seeds}, '
-            f'ratios={plan.ratios}, epochs={plan.epochs}. Training on real tiles alone is always in.'
-        )
-    unknown = sorted(set(plan.seconds) - {'generator', 'pairs', 'segmentor', 'test'})
-    if unknown:
-        raise ValueError(f"{path}: seconds are of 'generator', 'pairs', 'segmentor' and 'test'; got {unknown}.")
-    for name, method in plan.methods.items():
-        _check_method(plan, name, method, f'{path}: method {name!r}')
-    absent = [root for root in plan.data.values() if not Path(root).is_dir()]
-    if absent:
-        raise FileNotFoundError(
-            f'{path}: no data set at {absent[0]}. Convert one for each split: '
-            'tools/dataset_converters/metaldam.py ... --split NAME.'
-        )
-
-
-def _check_method(plan: Plan, name: str, method: Method, where: str) -> None:
-    drawn = method._replace(pairs_of=None, ratios=(), real_finish=0, paper=None)
-    if method.pairs_of:
-        owner = plan.methods.get(method.pairs_of)
-        if owner is None or owner.pairs_of or drawn != Method():
-            raise ValueError(
-                f'{where} takes the pairs of {method.pairs_of!r}: that must be a method with a generator of its own, '
-                'and nothing may be said here of how pairs are drawn.'
-            )
-    elif not method.generator:
-        raise ValueError(f'{where} needs a generator, or pairs_of.')
-    unknown = [part for part in method_generators(method) if part not in plan.generators]
-    if unknown:
-        raise ValueError(
-            f'{where} needs the generator {unknown[0]!r}, but generators has only {sorted(plan.generators)}.'
-        )
-    if min(method.ratios, default=1) < 1 or not 0 <= method.real_finish < plan.epochs:
-        raise ValueError(
-            f'{where}: ratios must be at least 1, and real_finish from 0 to below the {plan.epochs} epochs; got '
-            f'ratios={method.ratios}, real_finish={method.real_finish}.'
-        )

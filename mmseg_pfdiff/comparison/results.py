@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .plan import Plan
+from .task_records import TaskRecords
 from .tasks import run_name, tried_ratios
 
 
@@ -68,14 +69,14 @@ def best_weights(folder: Path) -> tuple[Path, float]:
     return best, known[best]
 
 
-def chosen_ratio(plan: Plan, work_dir: Path, split: str, segmentor: str, method: str) -> int:
+def chosen_ratio(plan: Plan, records: TaskRecords, split: str, segmentor: str, method: str) -> int:
     """The ratio with the best mean validation score over the seeds; of equal ones the smallest.
 
     Each split chooses for itself: the validation micrographs of one are test micrographs of another.
 
     Args:
         plan: The comparison.
-        work_dir: Where its runs lie; those of the segmentor and the method are done.
+        records: Of its tasks; the trainings of the segmentor and the method are done.
         split: Name.
         segmentor: Name.
         method: Name.
@@ -85,13 +86,16 @@ def chosen_ratio(plan: Plan, work_dir: Path, split: str, segmentor: str, method:
     """
     return max(
         tried_ratios(plan, method),
-        key=lambda ratio: (np.mean(validation_scores(plan, work_dir, split, segmentor, method, ratio)), -ratio),
+        key=lambda ratio: (np.mean(validation_scores(plan, records, split, segmentor, method, ratio)), -ratio),
     )
 
 
-def validation_scores(plan: Plan, work_dir: Path, split: str, segmentor: str, method: str, ratio: int) -> list[float]:
-    """Best validation scores of all seeds."""
-    return [best_weights(work_dir / run_name(split, segmentor, method, ratio, seed))[1] for seed in plan.seeds]
+def validation_scores(
+    plan: Plan, records: TaskRecords, split: str, segmentor: str, method: str, ratio: int
+) -> list[float]:
+    """Best validation scores of all seeds, mean IoU in percent."""
+    names = [run_name(split, segmentor, method, ratio, seed) for seed in plan.seeds]
+    return [records.done(name)['validation'] for name in names]
 
 
 def read_test(path: Path) -> TestResult:

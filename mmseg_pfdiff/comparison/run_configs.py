@@ -1,9 +1,10 @@
 """The config of each training of a comparison."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
 
@@ -25,6 +26,27 @@ def with_data_root(config: Config, root: str) -> Config:
             real = loader.dataset.get('real', loader.dataset)
             real.data_root = root
     return config
+
+
+def data_identity(root: str) -> str:
+    """What a converted data set was made of and how, as its converter recorded it; empty for one without a record."""
+    record = Path(root) / 'metaldam.json'
+    return json.dumps(json.loads(record.read_text()).get('identity')) if record.is_file() else ''
+
+
+def mix_of(plan: Plan, segmentor: str, config: Config) -> ConfigDict:
+    """The training set of a segmentor's config.
+
+    Raises:
+        ValueError: It is no `SyntheticPairMix`.
+    """
+    mix = config.train_dataloader.dataset
+    if mix.get('type') != 'SyntheticPairMix':
+        raise ValueError(
+            f'{plan.segmentors[segmentor]} trains on a {mix.get("type")}; a plan needs configs that train on a '
+            'SyntheticPairMix, such as configs/pfdiff/unet_r50_ratio8.py.'
+        )
+    return mix
 
 
 def generator_config(training: Training, root: str, seed: int) -> Config:
@@ -56,7 +78,7 @@ def number_of_real_samples(plan: Plan, segmentor: str, split: str) -> int:
     """Real training samples of a segmentor's config on a split."""
     config = with_options(Config.fromfile(plan.segmentors[segmentor]), plan.segmentor_options)
     init_default_scope(config.get('default_scope', 'mmseg'))
-    return len(DATASETS.build(with_data_root(config, plan.data[split]).train_dataloader.dataset.real))
+    return len(DATASETS.build(mix_of(plan, segmentor, with_data_root(config, plan.data[split])).real))
 
 
 def plan_classes(plan: Plan) -> tuple[str, ...]:
@@ -87,12 +109,7 @@ def segmentor_config(
         ValueError: The segmentor's config does not train on a `SyntheticPairMix`.
     """
     config = with_options(Config.fromfile(plan.segmentors[segmentor]), plan.segmentor_options)
-    mix = config.train_dataloader.dataset
-    if mix.get('type') != 'SyntheticPairMix':
-        raise ValueError(
-            f'{plan.segmentors[segmentor]} trains on a {mix.get("type")}; a plan needs configs that train on a '
-            'SyntheticPairMix, such as configs/pfdiff/unet_r50_ratio8.py.'
-        )
+    mix = mix_of(plan, segmentor, config)
     with_data_root(config, plan.data[split])
     finish = 0 if method == REAL else plan.methods[method].real_finish
     if plan.budget == 'iterations' or finish:

@@ -82,7 +82,7 @@ def summarise(bench: Workbench) -> Summary:
                 ratio: [
                     score
                     for split in plan.data
-                    for score in validation_scores(plan, bench.work_dir, split, segmentor, method, ratio)
+                    for score in validation_scores(plan, bench.records, split, segmentor, method, ratio)
                 ]
                 for ratio in tried_ratios(plan, method)
             }
@@ -121,7 +121,7 @@ def _entry(
         segmentor,
         method,
         paper,
-        [chosen_ratio(bench.plan, bench.work_dir, split, segmentor, method) for split in bench.plan.data],
+        [chosen_ratio(bench.plan, bench.records, split, segmentor, method) for split in bench.plan.data],
         values[:, 0].tolist(),
         [pixel_accuracy(result) for result in runs],
         values[:, 1:],

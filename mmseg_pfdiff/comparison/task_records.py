@@ -37,6 +37,10 @@ class TaskRecords:
         """Records the seconds of an interrupted task."""
         self._write(name, 'spent', dict(seconds=seconds))
 
+    def clear_spent(self, name: str) -> None:
+        """Forgets them: the task is done, and its record has them."""
+        (self.folder / f'{name}.spent.json').unlink(missing_ok=True)
+
     def config(self, name: str) -> Path:
         """Where the config of a training lies."""
         return self.folder / name / 'config.py'

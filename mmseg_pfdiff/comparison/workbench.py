@@ -1,6 +1,7 @@
 """Doing the tasks of a comparison."""
 
 import hashlib
+import json
 import math
 import time
 from collections.abc import Mapping
@@ -11,9 +12,9 @@ from mmengine.config import Config
 
 from ..datasets import PairFolder
 from ..files import write_atomically
-from .plan import REAL, Method, Plan
+from .plan import DRAWING, REAL, Plan
 from .results import best_weights, chosen_ratio
-from .run_configs import generator_config, segmentor_config, with_options
+from .run_configs import data_identity, generator_config, segmentor_config, with_options
 from .task_records import TaskRecords
 from .tasks import SPARE, Task, checking_run, last_checkpoint, list_tasks, needed_pairs, pairs_owner, run_name
 from .tool_runner import ToolRunner
@@ -54,14 +55,15 @@ class Workbench:
         mark = self.records.done(task.name)
         if mark is None:
             return False
+        if task.kind == 'test':
+            # The plan may have got more seeds or ratios since, so that another ratio is the best.
+            trained = all(self.records.done(name) for name in task.needs)
+            return trained and mark['made_from'] == self._made_from(task)
         if mark['made_with'] != self._made_with(task):
-            raise ValueError(
-                f'{self.records.folder / task.name} is of another plan than this one. Give another --work-dir, or '
-                'remove the files of this task to have it done anew.'
-            )
-        if task.kind == 'pairs':
-            return mark['kept'] >= self._needed_of(task)
-        return task.kind != 'test' or mark['ratio'] == self._chosen_ratio(task)
+            raise ValueError(f'{task.name} is of another plan than this one. {self._advice(task)}')
+        if mark['made_from'] != self._made_from(task):
+            raise ValueError(f'{task.name} was made from other {" and ".join(task.needs)}. {self._advice(task)}')
+        return task.kind != 'pairs' or mark['kept'] >= self._needed_of(task)
 
     def seconds(self, task: Task) -> float | None:
         """What a task took, over all its interruptions; None while it is not done."""
@@ -78,12 +80,18 @@ class Workbench:
             OutOfTimeError: The deadline has come.
             RuntimeError: A command failed; the message ends with the last it printed.
         """
+        told = False
         while pending := [task for task in self.tasks if not self.done(task)]:
             waiting = {task.name for task in pending}
             ready = [task for task in pending if waiting.isdisjoint(task.needs)]
-            if not any(self._try(task) for task in ready):
-                self.runner.check_time()
-                time.sleep(WAIT)
+            if any(self._try(task) for task in ready):
+                told = False
+                continue
+            if not told:
+                print(f'waiting for another process: {", ".join(task.name for task in ready)}', flush=True)
+            told = True
+            self.runner.check_time()
+            time.sleep(WAIT)
 
     def _try(self, task: Task) -> bool:
         """Does a task unless another process is at it; whether it did."""
@@ -93,7 +101,8 @@ class Workbench:
             self._lock = lock
             number = sum(map(self.done, self.tasks)) + 1
             print(f'[{number}/{len(self.tasks)}] {task.name} ...', flush=True)
-            before = self.records.spent(task.name)
+            old = self.records.done(task.name) or {}
+            before = self.records.spent(task.name) or old.get('seconds', 0.0)
             start = time.monotonic()
             try:
                 found = getattr(self, f'_do_{task.kind}')(task)
@@ -101,37 +110,55 @@ class Workbench:
                 self.records.set_spent(task.name, before + time.monotonic() - start)
                 raise
             seconds = before + time.monotonic() - start
-            record = dict(seconds=seconds, about=task.about, made_with=self._made_with(task), **(found or {}))
+            # More pairs leave the first ones as they were, and what was trained on them.
+            stamp = old['stamp'] if task.kind == 'pairs' and old else time.time()
+            record = dict(seconds=seconds, stamp=stamp, about=task.about)
+            record |= dict(made_with=self._made_with(task), made_from=self._made_from(task), **found)
             self.records.set_done(task.name, dict(record, versions=installed_versions()))
-            if task.kind == 'segmentor':
-                # The best weights of the validation part are tested; those of the last epoch only served to resume.
-                for path in (self.work_dir / task.name).glob('epoch_*.pth'):
-                    path.unlink()
+            self.records.clear_spent(task.name)
             print(f'[{number}/{len(self.tasks)}] {task.name}: {seconds:.0f} s', flush=True)
             return True
 
+    def _made_from(self, task: Task) -> dict[str, float | None]:
+        """When that was done which a task takes; of a test, the training that is tested."""
+        needs = task.needs
+        if task.kind == 'test':
+            needs = (run_name(**task.about, ratio=self._chosen_ratio(task)),)
+        return {name: (self.records.done(name) or {}).get('stamp') for name in needs}
+
     def _made_with(self, task: Task) -> str:
-        """A digest of the settings that make what a task makes."""
+        """A digest of the settings and the data that make what a task makes."""
         if task.name not in self._digests:
+            settings = dict(data=data_identity(self.plan.data[task.about['split']]))
             if task.kind in ('generator', 'segmentor'):
-                text = self._training_config(task).pretty_text
-            else:
-                text = repr(self._drawn_by(task)) if task.kind == 'pairs' else ''
+                # The same wherever the work dir lies.
+                settings['config'] = self._training_config(task, Path('work_dir')).pretty_text
+            elif task.kind == 'pairs':
+                method = self.plan.methods[task.about['method']]
+                settings['method'] = {key: value for key, value in method._asdict().items() if key in DRAWING and value}
+            text = json.dumps(settings, sort_keys=True)
             self._digests[task.name] = hashlib.sha256(text.encode()).hexdigest()
         return self._digests[task.name]
 
-    def _drawn_by(self, pairs: Task) -> Method:
-        """What makes the pairs of a method, without how they are used."""
-        return self.plan.methods[pairs.about['method']]._replace(ratios=(), real_finish=0, paper=None)
+    def _advice(self, task: Task) -> str:
+        """How to have a task done anew."""
+        names = {task.name}
+        for other in self.tasks:  # in order, so that what needs a task stands after it
+            if names.intersection(other.needs):
+                names.add(other.name)
+        state = self.records.folder
+        paths = [f'{self.work_dir / name} {state / name} {state / name}.*' for name in sorted(names)]
+        command = ' \\\n    '.join(['rm -rf', *paths])
+        return f'Give another --work-dir, or have it and all that was made from it done anew:\n{command}'
 
-    def _training_config(self, task: Task) -> Config:
+    def _training_config(self, task: Task, work_dir: Path) -> Config:
         about, plan = task.about, self.plan
         if task.kind == 'generator':
             training = plan.generators[about['generator']]
             return generator_config(training, plan.data[about['split']], plan.seeds[0])
         method, pairs = about['method'], None
         if method != REAL:
-            pairs = self.work_dir / f'pairs/{about["split"]}/{pairs_owner(plan, method)}'
+            pairs = work_dir / f'pairs/{about["split"]}/{pairs_owner(plan, method)}'
         return segmentor_config(plan, **about, pairs=pairs)
 
     def _needed_of(self, pairs: Task) -> int:
@@ -139,10 +166,11 @@ class Workbench:
 
     def _chosen_ratio(self, test: Task) -> int:
         about = test.about
-        return chosen_ratio(self.plan, self.work_dir, about['split'], about['segmentor'], about['method'])
+        return chosen_ratio(self.plan, self.records, about['split'], about['segmentor'], about['method'])
 
-    def _do_generator(self, task: Task) -> None:
+    def _do_generator(self, task: Task) -> dict:
         self._train(task)
+        return {}
 
     def _do_pairs(self, task: Task) -> dict:
         needed = self._needed_of(task)
@@ -181,22 +209,29 @@ class Workbench:
     def _drop_disagreeing(self, task: Task) -> None:
         """Marks the pairs as not kept whose masks a network of real tiles contradicts."""
         split = task.about['split']
-        name = checking_run(self.plan, split)
-        weights, _ = best_weights(self.work_dir / name)
+        run = checking_run(self.plan, split)
         command = ['check_pairs.py', str(self.work_dir / task.name), '--real-root', self.plan.data[split]]
-        command += ['--segmentor', str(self.records.config(name)), str(weights), '--filter', 'mark', '--no-distances']
+        command += ['--segmentor', *self._tested(run), '--filter', 'mark', '--no-distances']
         self._run(task, command, alone=True)
 
-    def _do_segmentor(self, task: Task) -> None:
+    def _do_segmentor(self, task: Task) -> dict:
         self._train(task)
+        folder = self.work_dir / task.name
+        weights, score = best_weights(folder)
+        # The best weights of the validation part are tested; those of the last epoch only served to resume.
+        for path in (*folder.glob('epoch_*.pth'), folder / 'last_checkpoint'):
+            path.unlink(missing_ok=True)
+        return dict(weights=weights.name, validation=score)
 
     def _do_test(self, task: Task) -> dict:
         ratio = self._chosen_ratio(task)
-        name = run_name(**task.about, ratio=ratio)
-        weights, score = best_weights(self.work_dir / name)
-        arguments = [str(self.records.config(name)), str(weights), '--work-dir', str(self.report(task).parent)]
-        self._run(task, ['test.py', *arguments], alone=True)
-        return dict(ratio=ratio, weights=weights.name, validation=score)
+        run = run_name(**task.about, ratio=ratio)
+        self._run(task, ['test.py', *self._tested(run), '--work-dir', str(self.report(task).parent)], alone=True)
+        return dict(ratio=ratio)
+
+    def _tested(self, run: str) -> tuple[str, str]:
+        """Config and best weights of a segmentor."""
+        return str(self.records.config(run)), str(self.work_dir / run / self.records.done(run)['weights'])
 
     def _model(self, pairs: Task, name: str, options: Mapping | None = None) -> tuple[str, str]:
         """Config and checkpoint of a trained generator, under the settings that its pairs are drawn with."""
@@ -211,9 +246,9 @@ class Workbench:
 
     def _train(self, task: Task) -> None:
         # The Runner writes the config it was given, with its own additions, to the work dir: ours lies elsewhere.
-        path, text = self.records.config(task.name), self._training_config(task).pretty_text
+        path, text = self.records.config(task.name), self._training_config(task, self.work_dir).pretty_text
         if path.exists() and path.read_text() != text:
-            raise ValueError(f'{path} is of another plan than this one. Give another --work-dir.')
+            raise ValueError(f'{path} is of another plan than this one. {self._advice(task)}')
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, text.encode())
         self._run(task, ['train.py', str(path), '--work-dir', str(self.work_dir / task.name), '--resume'])

@@ -4,6 +4,7 @@ import pytest
 
 from mmseg_pfdiff.comparison import read_plan
 from mmseg_pfdiff.comparison.results import best_weights, chosen_ratio, read_test, validation_curve
+from mmseg_pfdiff.comparison.task_records import TaskRecords
 from mmseg_pfdiff.comparison.tasks import last_checkpoint, run_name
 
 
@@ -29,19 +30,19 @@ def test_weights_of_a_lower_score_are_passed_over(tmp_path):
     assert best_weights(tmp_path) == (tmp_path / 'best_mIoU_epoch_11.pth', 50)
     (tmp_path / 'best_mIoU_epoch_11.pth').unlink()
     assert best_weights(tmp_path) == (tmp_path / 'best_mIoU_epoch_9.pth', 40)
+    (tmp_path / 'best_mIoU_epoch_9.pth').unlink()
+    with pytest.raises(ValueError, match=r'holds no best_mIoU_epoch'):
+        best_weights(tmp_path)
 
 
 def test_the_ratio_with_the_best_mean_over_seeds(plan_file, tmp_path):
     plan = read_plan(plan_file)._replace(seeds=[0, 1], ratios=[1, 2, 4])
+    records = TaskRecords(tmp_path)
     for ratio, scores in ((1, (50, 10)), (2, (40, 30)), (4, (30, 40))):
         for seed, score in enumerate(scores):
-            folder = tmp_path / run_name('demo', 'unet_r18', 'pf-diffseg', ratio, seed)
-            write_scores(folder, [5.0, score, 1.0])
-            (folder / 'best_mIoU_epoch_1.pth').touch()
-    assert chosen_ratio(plan, tmp_path, 'demo', 'unet_r18', 'pf-diffseg') == 2
-    assert chosen_ratio(plan._replace(ratios=[1]), tmp_path, 'demo', 'unet_r18', 'pf-diffseg') == 1
-    with pytest.raises(ValueError, match=r'holds no best_mIoU_epoch'):
-        chosen_ratio(plan._replace(ratios=[1, 8]), tmp_path, 'demo', 'unet_r18', 'pf-diffseg')
+            records.set_done(run_name('demo', 'unet_r18', 'pf-diffseg', ratio, seed), dict(validation=score))
+    assert chosen_ratio(plan, records, 'demo', 'unet_r18', 'pf-diffseg') == 2
+    assert chosen_ratio(plan._replace(ratios=[1]), records, 'demo', 'unet_r18', 'pf-diffseg') == 1
 
 
 def test_reports_without_their_sum(tmp_path):

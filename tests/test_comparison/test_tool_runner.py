@@ -87,3 +87,5 @@ def test_records_of_a_task(records):
     records.set_spent('runs/a', 2.5)
     records.set_done('runs/a', dict(seconds=4))
     assert records.spent('runs/a') == 2.5 and records.done('runs/a') == dict(seconds=4)
+    records.clear_spent('runs/a')
+    assert records.spent('runs/a') == 0

@@ -108,6 +108,32 @@ def test_stopped_and_killed_in_a_run_it_ends_with_the_same_tables(finished, caps
     assert tables(work) == before
 
 
+@pytest.fixture
+def moved(finished, tmp_path):
+    """The records of the finished comparison, elsewhere."""
+    shutil.copytree(finished / 'work/state', tmp_path / 'moved/state')
+    return tmp_path / 'moved'
+
+
+def test_a_folder_that_was_moved_and_a_plan_that_grew(finished, moved, demo_data, tmp_path, capsys):
+    run_tool('compare.py', finished / 'small.py', '--work-dir', moved, '--dry-run')
+    assert '6 of 6 tasks are done; about 0 s left.' in capsys.readouterr().out
+    more = write_plan(tmp_path / 'more.py', demo_data, seeds=[0, 1])
+    run_tool('compare.py', more, '--work-dir', moved, '--dry-run')
+    told = capsys.readouterr().out
+    # The ratio is chosen over all seeds, so the tests wait for the new ones.
+    assert '4 of 10 tasks are done' in told and f'to do {TESTED} (1 tests)' in told
+
+
+def test_what_was_made_from_another_training_is_not_taken_as_done(finished, moved):
+    (moved / 'state/generators/demo/small.done.json').unlink()
+    with pytest.raises(SystemExit, match='pairs/demo/pf-diffseg was made from other generators/demo/small') as error:
+        run_tool('compare.py', finished / 'small.py', '--work-dir', moved, '--dry-run')
+    advice = str(error.value).partition('rm -rf ')[2]
+    assert all(f'{moved}/state/{name}.*' in advice for name in ('pairs/demo/pf-diffseg', RUN, TESTED))
+    assert 'real' not in advice
+
+
 def test_another_plan_in_the_same_folder_is_refused(finished, demo_data, tmp_path):
     for fields in (dict(epochs=3), dict(budget='epochs'), dict(methods={'pf-diffseg': dict(generator='small')})):
         plan = write_plan(tmp_path / 'other.py', demo_data, **fields)

@@ -2,7 +2,7 @@ import pytest
 from mmengine.config import Config
 
 from mmseg_pfdiff.comparison import read_plan
-from mmseg_pfdiff.comparison.run_configs import plan_classes, segmentor_config
+from mmseg_pfdiff.comparison.run_configs import generator_config, plan_classes, segmentor_config
 from mmseg_pfdiff.comparison.tasks import list_tasks
 
 from ..running import ROOT
@@ -18,20 +18,26 @@ def test_every_plan_of_the_project_reads(tmp_path, demo_data):
         fields = Config.fromfile(tmp_path / path.name)
         # One folder for every split, which is all that reading looks for.
         roots = {
-            **dict.fromkeys(fields.data, str(demo_data)),
+            **dict.fromkeys(fields.data, str(tmp_path)),
             **({'_delete_': True} if '_base_' in path.read_text() else {}),
         }
         copy = tmp_path / f'copy_of_{path.name}'
         copy.write_text((tmp_path / path.name).read_text() + f'\ndata = {roots!r}\n')
         plan = read_plan(copy)
         assert set(plan.data) == set(fields.data) and plan.methods and plan.name == copy.stem
+        if path.stem == 'cpu':
+            # What was interrupted ends as what was not: no augmentation in worker processes.
+            configs = [generator_config(one, str(demo_data), 0) for one in plan.generators.values()]
+            plan = plan._replace(data=dict(holdout5=str(demo_data)))
+            configs.append(segmentor_config(plan, 'holdout5', 'seg-guided', 'unet_r18', 1, 0, tmp_path))
+            assert all(config.train_dataloader.num_workers == 0 for config in configs)
 
 
 def test_what_does_not_fit_is_named(demo_data, tmp_path):
     path = tmp_path / 'plan.py'
     for fields, error, message in (
         (dict(budget='hours'), ValueError, "got 'hours'"),
-        (dict(ratios=[0, 1]), ValueError, 'ratios and epochs at least 1'),
+        (dict(ratios=[0, 1]), ValueError, 'ratios and epochs be at least 1'),
         (dict(methods={'a': dict(generator='none')}), ValueError, "needs the generator 'none'"),
         (dict(segmentors=dict(a='no.py')), FileNotFoundError, 'no.py is not there'),
         (dict(data=dict(a='nowhere')), FileNotFoundError, 'no data set at nowhere'),
@@ -44,6 +50,11 @@ def test_what_does_not_fit_is_named(demo_data, tmp_path):
         ),
         (dict(methods={'a': dict(generator='small', ratios=[0])}), ValueError, r'got ratios=\[0\], real_finish=0'),
         (dict(methods={'a': dict(generator='small', real_finish=2)}), ValueError, 'below the 2 epochs'),
+        (dict(ratios=2), ValueError, 'ratios must be a list of whole numbers, got 2'),
+        (dict(epochs=None), ValueError, 'epochs must be a whole number, got None'),
+        (dict(seeds=[0, 0]), ValueError, r'seeds=\[0, 0\]'),
+        (dict(segmentors={}), ValueError, 'segmentors must not be empty'),
+        (dict(data={}), ValueError, 'data must not be empty'),
         (dict(seconds=dict(pair=1)), ValueError, r"got \['pair'\]"),
         (dict(colour='red'), ValueError, 'no plan of a comparison.*colour'),
     ):
@@ -107,3 +118,15 @@ def test_pairs_that_two_methods_share_are_drawn_once(demo_data, tmp_path):
     assert config.train_dataloader.sampler == dict(type='RealFinishSampler', length=tiles, start=1)
     longer = segmentor_config(plan._replace(budget='epochs'), 'demo', 'finish', 'unet_r18', 3, 0, tmp_path)
     assert longer.train_dataloader.sampler == dict(type='RealFinishSampler', length=4 * tiles, start=1)
+
+
+def test_a_segmentor_that_trains_on_no_mix_is_named(demo_data, tmp_path):
+    config = ROOT / 'configs/pfdiff/unet_r18_128x128_real.py'
+    plan = read_plan(write_plan(tmp_path / 'plan.py', demo_data, segmentors=dict(a=str(config)), segmentor_options={}))
+    with pytest.raises(ValueError, match=r'unet_r18_128x128_real.py trains on a MetalDAMDataset; a plan needs'):
+        list_tasks(plan)
+
+
+def test_another_split_than_the_plan_says_is_refused(demo_data, tmp_path):
+    with pytest.raises(ValueError, match=r"holds the split .* not 'fold1'"):
+        read_plan(write_plan(tmp_path / 'plan.py', demo_data, data=dict(fold1=str(demo_data))))
