@@ -3,6 +3,9 @@
 import json
 from pathlib import Path
 
+import numpy as np
+
+from ..evaluation.check_report import without_nan
 from ..evaluation.html_parts import Section, page, paragraph, plot, table
 from ..evaluation.result_table import markdown_table
 from ..files import write_atomically
@@ -26,8 +29,10 @@ def description(summary: Summary) -> list[str]:
         f'{", ".join(map(str, plan.ratios))}; {plan.epochs} epochs. {budget}',
         'The weights and the ratio were chosen on the validation part; the test part was read once for each seed. '
         'Values are means and standard deviations over splits and seeds; fraction errors are in points. '
-        'Intervals are 95 % bootstrap intervals over seeds and micrographs, paired; each method rests on one training '
-        'of its generators for a split, whose luck they do not cover.',
+        'Intervals are 95 % bootstrap intervals over seeds and micrographs, paired, and rather too narrow with as few; '
+        'each method rests on one training of its generators for a split, whose luck they do not cover.'
+        + _where_classes_are(summary),
+        'Seconds a pair are wall clock, with opening models and writing files, and with whatever else the machine did.',
         "The paper's values are of other test micrographs, of ResNet-50 networks at 256x256, and the highest of its "
         'runs.',
     ]
@@ -38,7 +43,7 @@ def description(summary: Summary) -> list[str]:
 
 
 def write_report(summary: Summary, folder: Path) -> Path:
-    """Writes `index.html`, `report.md` and `report.json`.
+    """Writes `index.html`, `report.md` with the tables, and `report.json` with these and what they are made of.
 
     Args:
         summary: The numbers.
@@ -59,12 +64,43 @@ def write_report(summary: Summary, folder: Path) -> Path:
     markdown = [f'# Comparison: {summary.plan.name}', *told]
     for title, rows in tables.items():
         markdown += [f'## {title}', markdown_table(rows, _columns(rows))]
-    content = dict(description=told, versions=installed_versions(), tables=tables)
+    content = dict(description=told, versions=installed_versions(), tables=tables, **_numbers(summary))
     write_atomically(folder / 'report.md', ('\n\n'.join(markdown) + '\n').encode())
     write_atomically(folder / 'report.json', (json.dumps(content, indent=1) + '\n').encode())
     html = page(f'Comparison: {summary.plan.name}', introduction, sections)
     write_atomically(folder / 'index.html', html.encode())
     return folder / 'index.html'
+
+
+def _where_classes_are(summary: Summary) -> str:
+    if not summary.entries:
+        return ''
+    labelled = np.concatenate([split[0].labelled for split in summary.entries[0].results])
+    counts = ', '.join(f'{n} {name}' for n, name in zip((labelled > 0).sum(0), summary.classes, strict=True))
+    return f' Of {len(labelled)} test micrographs, so many hold a class: {counts}.'
+
+
+def _numbers(summary: Summary) -> dict:
+    """What the tables are made of, for use elsewhere."""
+    entries = [
+        {
+            'segmentor': entry.segmentor,
+            'method': entry.method,
+            'ratios': dict(zip(summary.plan.data, entry.ratios, strict=True)),
+            # Split after split, seed after seed.
+            'mean IoU': entry.miou,
+            'accuracy': entry.accuracy,
+            'IoU': {name: entry.class_iou[:, k].tolist() for k, name in enumerate(summary.classes)},
+            'fraction error': entry.fraction_error,
+        }
+        for entry in summary.entries
+    ]
+    validation = [
+        {'segmentor': segmentor, 'method': method, 'ratio': ratio, 'mean IoU': scores}
+        for (segmentor, method), curve in summary.curves.items()
+        for ratio, scores in curve.items()
+    ]
+    return without_nan(dict(entries=entries, validation=validation))
 
 
 def _columns(rows: Rows) -> list[str]:

@@ -68,7 +68,8 @@ def paired_differences(
     A bootstrap sample draws, with replacement, seeds and, for each split, micrographs: the same for both methods, so
     that what makes a micrograph hard cancels. A draw of micrographs that lacks a class of the split is drawn again: the
     mean over fewer classes is another quantity. With few seeds and micrographs the intervals are rough, and rather too
-    narrow; and they hold for the generators and pairs at hand, which are the same for all seeds.
+    narrow, above all those of a class that few micrographs hold; and they hold for the generators and pairs at hand,
+    which are the same for all seeds.
 
     Args:
         ours: Split -> seed -> result of one method.
@@ -76,8 +77,9 @@ def paired_differences(
         seed: Of the bootstrap.
 
     Returns:
-        1 + K differences with 95 % intervals, in points: of the mean IoU, then of each class. One seed and one
-        micrograph tell nothing of the spread: their intervals are NaN.
+        1 + K differences with 95 % intervals, in points: of the mean IoU, then of each class. Where all bootstrap
+        samples are alike they tell nothing of the spread, as those of one seed and one micrograph: such intervals are
+        NaN.
 
     Raises:
         ValueError: The two were not tested on the same micrographs.
@@ -86,15 +88,13 @@ def paired_differences(
         names = {result.micrographs for result in (*one, *other)}
         if len(names) != 1:
             raise ValueError(f'Results of different test micrographs cannot be paired: {sorted(names)}.')
-    value = _difference(ours, theirs)
-    if len(ours[0]) == 1 and all(len(split[0].micrographs) == 1 for split in ours):
-        return [Interval(float(one), np.nan, np.nan) for one in value]
     rng = np.random.default_rng(seed)
-    drawn = [_difference(ours, theirs, rng) for _ in range(BOOTSTRAP)]
+    drawn = np.array([_difference(ours, theirs, rng) for _ in range(BOOTSTRAP)])
     tail = 100 * (1 - LEVEL) / 2
-    with np.errstate(all='ignore'):
-        low, high = np.nanpercentile(np.array(drawn), [tail, 100 - tail], axis=0)
-    return [Interval(*map(float, one)) for one in zip(value, low, high, strict=True)]
+    low, high = np.percentile(drawn, [tail, 100 - tail], axis=0)
+    alike = np.isclose(drawn.min(0), drawn.max(0))
+    low, high = (np.where(alike, np.nan, end) for end in (low, high))
+    return [Interval(*map(float, one)) for one in zip(_difference(ours, theirs), low, high, strict=True)]
 
 
 def _difference(

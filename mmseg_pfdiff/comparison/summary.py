@@ -1,5 +1,7 @@
 """The numbers of a comparison: what tables and plots show."""
 
+from collections.abc import Sequence
+from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
@@ -25,7 +27,6 @@ class Entry(NamedTuple):
         accuracy: Pixel accuracy, likewise.
         class_iou: (runs, K) percent; NaN for a class that a split's test part lacks.
         fraction_error: Mean absolute error of the phase fractions of the micrographs, points, of each run.
-        against_real: 1 + K differences to training on real tiles alone, of mean IoU and of each class; empty for it.
         results: Split -> seed -> what the test found.
     """
 
@@ -37,8 +38,23 @@ class Entry(NamedTuple):
     accuracy: list[float]
     class_iou: np.ndarray
     fraction_error: list[float]
-    against_real: list[Interval]
     results: list[list[TestResult]]
+
+
+class Difference(NamedTuple):
+    """What one method gains over another, on the same micrographs and seeds.
+
+    Attributes:
+        segmentor: Name.
+        method: Name.
+        against: Name of the other method.
+        gains: 1 + K differences in points, of mean IoU and of each class.
+    """
+
+    segmentor: str
+    method: str
+    against: str
+    gains: list[Interval]
 
 
 class Summary(NamedTuple):
@@ -48,14 +64,17 @@ class Summary(NamedTuple):
         plan: Its plan.
         classes: K names.
         entries: Methods whose tests are all done.
+        differences: Of any two of them with the same segmentor.
         curves: (segmentor, method) -> ratio -> validation mean IoU of each split and seed.
-        pair_seconds: Method -> seconds a pair, with opening models and writing files.
+        pair_seconds: Method -> seconds a pair, wall clock, with opening models and writing files; without methods whose
+            pairs are checked as well.
         unfinished: (segmentor, method) whose tests are not all done.
     """
 
     plan: Plan
     classes: tuple[str, ...]
     entries: list[Entry]
+    differences: list[Difference]
     curves: dict[tuple[str, str], dict[int, list[float]]]
     pair_seconds: dict[str, float]
     unfinished: list[tuple[str, str]]
@@ -72,7 +91,6 @@ def summarise(bench: Workbench) -> Summary:
     """
     plan, entries, curves, unfinished = bench.plan, [], {}, []
     for segmentor in plan.segmentors:
-        real = None
         for method in (REAL, *plan.methods):
             tests = tests_of(bench, segmentor, method)
             if not all(map(bench.done, tests)):
@@ -89,14 +107,24 @@ def summarise(bench: Workbench) -> Summary:
             results = [
                 [read_test(bench.report(task)) for task in tests if task.about['split'] == split] for split in plan.data
             ]
-            real = results if method == REAL else real
-            entries.append(_entry(bench, segmentor, method, results, real))
-    return Summary(plan, plan_classes(plan), entries, curves, pair_seconds(bench), unfinished)
+            entries.append(_entry(bench, segmentor, method, results))
+    return Summary(plan, plan_classes(plan), entries, differences(entries), curves, pair_seconds(bench), unfinished)
+
+
+def differences(entries: Sequence[Entry]) -> list[Difference]:
+    """Of any two methods with the same segmentor: what the later one of the plan gains over the earlier one."""
+    return [
+        Difference(ours.segmentor, ours.method, theirs.method, paired_differences(ours.results, theirs.results))
+        for theirs, ours in combinations(entries, 2)
+        if theirs.segmentor == ours.segmentor
+    ]
 
 
 def pair_seconds(bench: Workbench) -> dict[str, float]:
     """Method -> seconds a pair, over all splits whose pairs are done."""
-    marks = [bench.records.done(task.name) for task in bench.tasks if task.kind == 'pairs' and bench.done(task)]
+    drawn = [task for task in bench.tasks if task.kind == 'pairs' and bench.done(task)]
+    drawn = [task for task in drawn if not bench.plan.methods[task.about['method']].drop_disagreeing]
+    marks = [bench.records.done(task.name) for task in drawn]
     spent = {}
     for mark in marks:
         seconds, pairs = spent.get(mark['about']['method'], (0.0, 0))
@@ -110,12 +138,9 @@ def tests_of(bench: Workbench, segmentor: str, method: str) -> list[Task]:
     return [task for task in bench.tasks if task.kind == 'test' and wanted.items() <= task.about.items()]
 
 
-def _entry(
-    bench: Workbench, segmentor: str, method: str, results: list[list[TestResult]], real: list[list[TestResult]] | None
-) -> Entry:
+def _entry(bench: Workbench, segmentor: str, method: str, results: list[list[TestResult]]) -> Entry:
     runs = [result for split in results for result in split]
     values = np.array([scores(result) for result in runs])
-    differences = paired_differences(results, real) if method != REAL and real else []
     paper = BASIC if method == REAL else bench.plan.methods[method].paper
     return Entry(
         segmentor,
@@ -126,7 +151,6 @@ def _entry(
         [pixel_accuracy(result) for result in runs],
         values[:, 1:],
         [fraction_error(result) for result in runs],
-        differences,
         results,
     )
 

@@ -65,7 +65,7 @@ class ToolRunner:
                 stop(process)
                 raise
         if code:
-            raise RuntimeError(f'{arguments[0]} failed; {log} ends with\n{log.read_text()[-SHOWN:]}')
+            raise RuntimeError(f'{arguments[0]} failed; {log} ends with\n{log.read_text(errors="replace")[-SHOWN:]}')
 
     def check_time(self) -> None:
         """Raises OutOfTimeError once the deadline has come."""

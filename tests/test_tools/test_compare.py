@@ -62,6 +62,11 @@ def test_the_report_holds_what_the_tests_found(finished):
         report = finished / f'work/tests/demo/unet_r18/{row["method"]}/seed0/test.json'
         total = next(one for one in json.loads(report.read_text()) if one['micrograph'] == 'all')
         assert row['mean IoU %'] == f'{total["mIoU"]:.2f}' and row['accuracy %'] == f'{total["aAcc"]:.2f}'
+    numbers = json.loads((finished / 'work/report/report.json').read_text())
+    assert [f'{entry["mean IoU"][0]:.2f}' for entry in numbers['entries']] == [row['mean IoU %'] for row in rows]
+    assert [(one['method'], one['ratio']) for one in numbers['validation']] == [('real', 0), ('pf-diffseg', 1)]
+    [difference] = found['Paired differences of methods, points, with 95 % interval']
+    assert (difference['method'], difference['against']) == ('pf-diffseg', 'real')
     page = (finished / 'work/report/index.html').read_text()
     assert page.count('src="data:image/png') == 2 and 'http' not in page
     assert '| unet_r18 | pf-diffseg | 1 |' in (finished / 'work/report/report.md').read_text()
