@@ -36,7 +36,7 @@ class TwoStageCascade:
         device: Where to run.
 
     Raises:
-        ValueError: The models are of different sizes.
+        ValueError: The models are of different sizes or numbers of classes.
     """
 
     exact = False
@@ -51,6 +51,9 @@ class TwoStageCascade:
         sizes = [model.data_preprocessor.size for model in (mask_model, image_model)]
         if sizes[0] != sizes[1]:
             raise ValueError(f'The mask model draws {sizes[0]}x{sizes[0]}, the image model {sizes[1]}x{sizes[1]}.')
+        classes = [model.data_preprocessor.codec.num_classes for model in (mask_model, image_model)]
+        if classes[0] != classes[1]:
+            raise ValueError(f'The mask model draws {classes[0]} classes, the image model knows {classes[1]}.')
         if super_resolution is not None:
             check_fit(mask_model, super_resolution)
             super_resolution = super_resolution.to(device).eval()

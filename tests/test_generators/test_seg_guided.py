@@ -7,9 +7,9 @@ from mmseg_pfdiff.generators.two_stage import NothingAsked, TwoStageCascade
 from .conftest import TINY_UNET, make_super_resolution
 
 
-def make(kind, size=16, **kwargs):
+def make(kind, size=16, num_classes=4, **kwargs):
     torch.manual_seed(0)
-    preprocessor = dict(type='PairDataPreprocessor', num_classes=4, size=size)
+    preprocessor = dict(type='PairDataPreprocessor', num_classes=num_classes, size=size)
     return kind(preprocessor, unet=TINY_UNET, sampler=dict(type='renoise', steps=3), **kwargs).eval()
 
 
@@ -63,5 +63,7 @@ def test_the_image_follows_its_mask():
 def test_stages_of_different_sizes_are_named():
     with pytest.raises(ValueError, match='draws 16x16, the image model 32x32'):
         TwoStageCascade(make(MaskDiffusion), make(MaskToImageDiffusion, size=32))
+    with pytest.raises(ValueError, match='draws 4 classes, the image model knows 3'):
+        TwoStageCascade(make(MaskDiffusion), make(MaskToImageDiffusion, num_classes=3))
     with pytest.raises(ValueError, match='draw 16x16 only, got 16x32'):
         TwoStageCascade(make(MaskDiffusion), make(MaskToImageDiffusion)).draw(None, 0, [0], (16, 32))
