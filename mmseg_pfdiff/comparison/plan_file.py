@@ -7,6 +7,7 @@ from mmengine.config import Config
 
 from ..datasets.metaldam_splits import split_names
 from .plan import BUDGETS, DRAWING, REAL, Method, Plan, Training, method_generators
+from .run_configs import generator_config, segmentor_base
 
 
 def read_plan(path: str | Path) -> Plan:
@@ -25,19 +26,19 @@ def read_plan(path: str | Path) -> Plan:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f'{path} is not there; plans lie in configs/comparison/.')
-    fields = Config.fromfile(path)._cfg_dict.to_dict()
     try:
+        fields = Config.fromfile(path)._cfg_dict.to_dict()
         generators = {
             name: Training(_config(path, one['config']), one['epochs'], one.get('options', {}))
             for name, one in fields.pop('generators', {}).items()
         }
-        methods = {name: Method(**one) for name, one in fields.pop('methods').items() if name != REAL}
+        methods = {name: Method(**one) for name, one in fields.pop('methods').items()}
         segmentors = {name: _config(path, config) for name, config in fields.pop('segmentors').items()}
         fields = {'budget': 'epochs', 'segmentor_options': {}, 'seconds': {}, **fields}
         plan = Plan(path.stem, segmentors=segmentors, methods=methods, generators=generators, **fields)
-    except (KeyError, TypeError) as error:
-        raise ValueError(f'{path} is no plan of a comparison: {error}. See configs/comparison/cpu.py.') from error
-    _check(plan, f'{path}')
+        _check(plan, f'{path}')
+    except (AttributeError, IndexError, KeyError, SyntaxError, TypeError) as error:
+        raise ValueError(f'{path} is no plan of a comparison: {error!r}. See configs/comparison/cpu.py.') from error
     return plan
 
 
@@ -49,35 +50,39 @@ def _config(plan: Path, config: str) -> Path:
 
 
 def _check(plan: Plan, path: str) -> None:
-    _check_numbers(plan, path)
-    for name in ('data', 'segmentors'):
+    if plan.budget not in BUDGETS:
+        raise ValueError(f"{path}: budget must be one of {BUDGETS}, got '{plan.budget}'.")
+    _check_number(plan.epochs, 1, f'{path}: epochs')
+    _check_numbers(plan.seeds, 0, f'{path}: seeds')
+    _check_numbers(plan.ratios, 1, f'{path}: ratios')
+    for name in ('data', 'segmentors', 'seeds', 'ratios'):
         if not getattr(plan, name):
             raise ValueError(f'{path}: {name} must not be empty.')
     unknown = sorted(set(plan.seconds) - {'generator', 'pairs', 'segmentor', 'test'})
     if unknown:
         raise ValueError(f"{path}: seconds are of 'generator', 'pairs', 'segmentor' and 'test'; got {unknown}.")
-    for name, method in plan.methods.items():
-        _check_method(plan, method, f'{path}: method {name!r}')
     for split, root in plan.data.items():
         _check_data(split, Path(root), path)
+    for name, method in plan.methods.items():
+        _check_method(plan, name, method, f'{path}: method {name!r}')
+    # What does not fit in a config shall show before any work.
+    for name, training in plan.generators.items():
+        _check_number(training.epochs, 1, f'{path}: generator {name!r}: epochs')
+        generator_config(training, next(iter(plan.data.values())), plan.seeds[0])
+    for name in plan.segmentors:
+        segmentor_base(plan, name)
 
 
-def _check_numbers(plan: Plan, path: str) -> None:
-    if plan.budget not in BUDGETS:
-        raise ValueError(f"{path}: budget must be one of {BUDGETS}, got '{plan.budget}'.")
-    for name in ('seeds', 'ratios'):
-        values = getattr(plan, name)
-        if not isinstance(values, (list, tuple)) or not all(isinstance(value, int) for value in values):
-            raise ValueError(f'{path}: {name} must be a list of whole numbers, got {values!r}.')
-    if not isinstance(plan.epochs, int):
-        raise ValueError(f'{path}: epochs must be a whole number, got {plan.epochs!r}.')
-    if not plan.seeds or len(set(plan.seeds)) < len(plan.seeds):
-        raise ValueError(f'{path}: seeds must not be empty, and must differ; got seeds={plan.seeds}.')
-    if min(plan.ratios, default=0) < 1 or plan.epochs < 1:
-        raise ValueError(
-            f'{path}: ratios must not be empty, ratios and epochs be at least 1; got ratios={plan.ratios}, '
-            f'epochs={plan.epochs}. Training on real tiles alone is always in.'
-        )
+def _check_number(value: object, least: int, what: str) -> None:
+    if not isinstance(value, int) or value < least:
+        raise ValueError(f'{what} must be a whole number, at least {least}; got {value!r}.')
+
+
+def _check_numbers(values: object, least: int, what: str) -> None:
+    if not isinstance(values, (list, tuple)) or len(set(values)) < len(values):
+        raise ValueError(f'{what} must be a list of different whole numbers; got {values!r}.')
+    for value in values:
+        _check_number(value, least, f'{what}: each')
 
 
 def _check_data(split: str, root: Path, path: str) -> None:
@@ -96,10 +101,12 @@ def _check_data(split: str, root: Path, path: str) -> None:
             )
 
 
-def _check_method(plan: Plan, method: Method, where: str) -> None:
+def _check_method(plan: Plan, name: str, method: Method, where: str) -> None:
+    if name == REAL:
+        raise ValueError(f'{where} cannot be called so: that is training on real tiles alone, which is always in.')
     if method.pairs_of:
         owner = plan.methods.get(method.pairs_of)
-        if owner is None or owner.pairs_of or any(getattr(method, name) for name in DRAWING):
+        if owner is None or owner.pairs_of or any(getattr(method, field) for field in DRAWING):
             raise ValueError(
                 f'{where} takes the pairs of {method.pairs_of!r}: that must be a method with a generator of its own, '
                 'and nothing may be said here of how pairs are drawn.'
@@ -111,8 +118,9 @@ def _check_method(plan: Plan, method: Method, where: str) -> None:
         raise ValueError(
             f'{where} needs the generator {unknown[0]!r}, but generators has only {sorted(plan.generators)}.'
         )
-    if min(method.ratios, default=1) < 1 or not 0 <= method.real_finish < plan.epochs:
-        raise ValueError(
-            f'{where}: ratios must be at least 1, and real_finish from 0 to below the {plan.epochs} epochs; got '
-            f'ratios={method.ratios}, real_finish={method.real_finish}.'
-        )
+    if isinstance(method.arguments, str):
+        raise ValueError(f'{where}: arguments must be a list of words, got {method.arguments!r}.')
+    _check_numbers(method.ratios, 1, f'{where}: ratios')
+    _check_number(method.real_finish, 0, f'{where}: real_finish')
+    if method.real_finish >= plan.epochs:
+        raise ValueError(f'{where}: real_finish must be below the {plan.epochs} epochs, got {method.real_finish}.')

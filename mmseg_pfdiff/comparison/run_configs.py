@@ -1,10 +1,10 @@
 """The config of each training of a comparison."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from mmengine.config import Config, ConfigDict
+from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
 
@@ -28,25 +28,45 @@ def with_data_root(config: Config, root: str) -> Config:
     return config
 
 
-def data_identity(root: str) -> str:
-    """What a converted data set was made of and how, as its converter recorded it; empty for one without a record."""
-    record = Path(root) / 'metaldam.json'
-    return json.dumps(json.loads(record.read_text()).get('identity')) if record.is_file() else ''
+def segmentor_base(plan: Plan, segmentor: str) -> Config:
+    """The config of a segmentor as the plan has it, before data and pairs.
 
+    Args:
+        plan: The comparison.
+        segmentor: Name.
 
-def mix_of(plan: Plan, segmentor: str, config: Config) -> ConfigDict:
-    """The training set of a segmentor's config.
+    Returns:
+        The config.
 
     Raises:
-        ValueError: It is no `SyntheticPairMix`.
+        ValueError: It lacks what a comparison needs.
     """
-    mix = config.train_dataloader.dataset
-    if mix.get('type') != 'SyntheticPairMix':
+    config = with_options(Config.fromfile(plan.segmentors[segmentor]), plan.segmentor_options)
+    evaluators = config.get('test_evaluator') or []
+    evaluators = evaluators if isinstance(evaluators, list) else [evaluators]
+    loop = config.get('train_cfg', {})
+    found = {
+        "train_dataloader.dataset.type='SyntheticPairMix'": _at(config, 'train_dataloader.dataset.type')
+        == 'SyntheticPairMix',
+        "train_cfg.type='EpochBasedTrainLoop'": loop.get('type') == 'EpochBasedTrainLoop' or loop.get('by_epoch'),
+        f'train_cfg.val_interval of at most {plan.epochs}': loop.get('val_interval', 1) <= plan.epochs,
+        "default_hooks.checkpoint.save_best='mIoU'": _at(config, 'default_hooks.checkpoint.save_best') == 'mIoU',
+        "a test_evaluator of type 'MicrographIoUMetric'": 'MicrographIoUMetric' in [one.type for one in evaluators],
+    }
+    missing = [what for what, there in found.items() if not there]
+    if missing:
         raise ValueError(
-            f'{plan.segmentors[segmentor]} trains on a {mix.get("type")}; a plan needs configs that train on a '
-            'SyntheticPairMix, such as configs/pfdiff/unet_r50_ratio8.py.'
+            f'{plan.segmentors[segmentor]} lacks {", ".join(missing)}, which a comparison needs; see '
+            'configs/pfdiff/unet_r50_ratio8.py, and segmentor_options for changes.'
         )
-    return mix
+    return config
+
+
+def _at(config: Config, path: str) -> Any:
+    """A setting by its dotted path; None where it is not there."""
+    for key in path.split('.'):
+        config = (config or {}).get(key)
+    return config
 
 
 def generator_config(training: Training, root: str, seed: int) -> Config:
@@ -76,14 +96,14 @@ def repeatable(config: Config, seed: int) -> Config:
 
 def number_of_real_samples(plan: Plan, segmentor: str, split: str) -> int:
     """Real training samples of a segmentor's config on a split."""
-    config = with_options(Config.fromfile(plan.segmentors[segmentor]), plan.segmentor_options)
+    config = with_data_root(segmentor_base(plan, segmentor), plan.data[split])
     init_default_scope(config.get('default_scope', 'mmseg'))
-    return len(DATASETS.build(mix_of(plan, segmentor, with_data_root(config, plan.data[split])).real))
+    return len(DATASETS.build(config.train_dataloader.dataset.real))
 
 
 def plan_classes(plan: Plan) -> tuple[str, ...]:
     """Names of the classes, as the first segmentor's real data set has them."""
-    config = Config.fromfile(next(iter(plan.segmentors.values())))
+    config = segmentor_base(plan, next(iter(plan.segmentors)))
     init_default_scope(config.get('default_scope', 'mmseg'))
     return class_names(config.train_dataloader.dataset.real)
 
@@ -104,12 +124,9 @@ def segmentor_config(
 
     Returns:
         The config, complete.
-
-    Raises:
-        ValueError: The segmentor's config does not train on a `SyntheticPairMix`.
     """
-    config = with_options(Config.fromfile(plan.segmentors[segmentor]), plan.segmentor_options)
-    mix = mix_of(plan, segmentor, config)
+    config = segmentor_base(plan, segmentor)
+    mix = config.train_dataloader.dataset
     with_data_root(config, plan.data[split])
     finish = 0 if method == REAL else plan.methods[method].real_finish
     if plan.budget == 'iterations' or finish:

@@ -51,13 +51,13 @@ def scores(result: TestResult, chosen: np.ndarray | slice = slice(None)) -> np.n
 
     Args:
         result: Of one run.
-        chosen: Indices of the micrographs, each as often as it counts; default: all of them.
+        chosen: (..., n) indices of the micrographs, each as often as it counts; default: all of them.
 
     Returns:
-        (1 + K,) percent.
+        (..., 1 + K) percent.
     """
     iou = class_iou(result.intersection[chosen], result.predicted[chosen], result.labelled[chosen])
-    return np.concatenate([[np.nanmean(iou)], iou])
+    return np.concatenate([np.nanmean(iou, -1, keepdims=True), iou], -1)
 
 
 def paired_differences(
@@ -88,35 +88,48 @@ def paired_differences(
         names = {result.micrographs for result in (*one, *other)}
         if len(names) != 1:
             raise ValueError(f'Results of different test micrographs cannot be paired: {sorted(names)}.')
+    number = len(ours[0])
+    everything = [np.arange(len(split[0].micrographs))[None] for split in ours]
+    [value] = _differences(ours, theirs, np.arange(number)[None], everything)
     rng = np.random.default_rng(seed)
-    drawn = np.array([_difference(ours, theirs, rng) for _ in range(BOOTSTRAP)])
+    micrographs = [_draw(split[0].labelled > 0, rng) for split in ours]
+    drawn = _differences(ours, theirs, rng.integers(number, size=(BOOTSTRAP, number)), micrographs)
     tail = 100 * (1 - LEVEL) / 2
     low, high = np.percentile(drawn, [tail, 100 - tail], axis=0)
     alike = np.isclose(drawn.min(0), drawn.max(0))
     low, high = (np.where(alike, np.nan, end) for end in (low, high))
-    return [Interval(*map(float, one)) for one in zip(_difference(ours, theirs), low, high, strict=True)]
+    return [Interval(*map(float, one)) for one in zip(value, low, high, strict=True)]
 
 
-def _difference(
-    ours: Sequence[Sequence[TestResult]], theirs: Sequence[Sequence[TestResult]], rng: np.random.Generator | None = None
+def _differences(
+    ours: Sequence[Sequence[TestResult]],
+    theirs: Sequence[Sequence[TestResult]],
+    seeds: np.ndarray,
+    micrographs: Sequence[np.ndarray],
 ) -> np.ndarray:
-    """(1 + K,) mean difference over splits and seeds; of a bootstrap sample if `rng` is given."""
-    number = len(ours[0])
-    seeds = np.arange(number) if rng is None else rng.integers(number, size=number)
+    """(B, 1 + K) mean differences over splits and seeds of B samples.
+
+    Args:
+        ours: As of :func:`paired_differences`.
+        theirs: Likewise.
+        seeds: (B, S) which seeds each sample has.
+        micrographs: (B, N) of each split, which micrographs.
+    """
+    samples = np.arange(len(seeds))
     parts = []
-    for one, other in zip(ours, theirs, strict=True):
-        chosen = slice(None) if rng is None else _draw(one[0].labelled, rng)
-        parts += [scores(one[n], chosen) - scores(other[n], chosen) for n in seeds]
+    for one, other, chosen in zip(ours, theirs, micrographs, strict=True):
+        gains = np.array([scores(a, chosen) - scores(b, chosen) for a, b in zip(one, other, strict=True)])
+        parts.append(gains[seeds.T, samples].mean(0))
     parts = np.array(parts)
     known = ~np.isnan(parts)
     with np.errstate(invalid='ignore', divide='ignore'):
         return np.where(known, parts, 0).sum(0) / known.sum(0)
 
 
-def _draw(labelled: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Micrographs drawn with replacement, so that no class is lost; `labelled` is (N, K)."""
-    present = labelled.sum(0) > 0
-    while True:
-        chosen = rng.integers(len(labelled), size=len(labelled))
-        if (labelled[chosen].sum(0) > 0)[present].all():
-            return chosen
+def _draw(present: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """(BOOTSTRAP, N) micrographs drawn with replacement, so that no class is lost; `present` is (N, K) bool."""
+    number = len(present)
+    chosen = rng.integers(number, size=(BOOTSTRAP, number))
+    while len(lost := np.flatnonzero((present[chosen].any(1) != present.any(0)).any(1))):
+        chosen[lost] = rng.integers(number, size=(len(lost), number))
+    return chosen

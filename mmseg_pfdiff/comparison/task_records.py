@@ -21,25 +21,19 @@ class TaskRecords:
 
     def done(self, name: str) -> dict | None:
         """What was recorded when a task was done; None while it is not."""
-        path = self.folder / f'{name}.done.json'
-        return json.loads(path.read_text()) if path.exists() else None
+        return self._read(name, 'done')
 
     def set_done(self, name: str, record: dict) -> None:
         """Records that a task is done."""
         self._write(name, 'done', record)
 
-    def spent(self, name: str) -> float:
-        """Seconds that went into a task before it was interrupted."""
-        path = self.folder / f'{name}.spent.json'
-        return json.loads(path.read_text())['seconds'] if path.exists() else 0.0
+    def begun(self, name: str) -> dict | None:
+        """What was recorded when a task was begun; None before that."""
+        return self._read(name, 'begun')
 
-    def set_spent(self, name: str, seconds: float) -> None:
-        """Records the seconds of an interrupted task."""
-        self._write(name, 'spent', dict(seconds=seconds))
-
-    def clear_spent(self, name: str) -> None:
-        """Forgets them: the task is done, and its record has them."""
-        (self.folder / f'{name}.spent.json').unlink(missing_ok=True)
+    def set_begun(self, name: str, record: dict) -> None:
+        """Records that a task is begun, and how far it has come."""
+        self._write(name, 'begun', record)
 
     def config(self, name: str) -> Path:
         """Where the config of a training lies."""
@@ -61,6 +55,10 @@ class TaskRecords:
                 yield None
                 return
             yield file.fileno()
+
+    def _read(self, name: str, what: str) -> dict | None:
+        path = self.folder / f'{name}.{what}.json'
+        return json.loads(path.read_text()) if path.exists() else None
 
     def _write(self, name: str, what: str, content: dict) -> None:
         write_atomically(self.folder / f'{name}.{what}.json', (json.dumps(content, indent=1) + '\n').encode())

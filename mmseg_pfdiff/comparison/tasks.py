@@ -73,6 +73,9 @@ def list_tasks(plan: Plan) -> list[Task]:
 
 
 def _tasks_of_split(plan: Plan, split: str) -> Iterator[Task]:
+    # Trainings on real tiles first: a segmentor that cannot be trained shows within minutes.
+    for segmentor in plan.segmentors:
+        yield from _trainings(plan, split, segmentor, REAL)
     needed = needed_pairs(plan, split)
     parts = {name: method_generators(plan.methods[name]) for name in needed}
     for name in dict.fromkeys(part for used in parts.values() for part in used):
@@ -84,13 +87,16 @@ def _tasks_of_split(plan: Plan, split: str) -> Iterator[Task]:
             needs += (checking_run(plan, split),)
         about = dict(split=split, method=method)
         yield Task('pairs', f'pairs/{split}/{method}', needs, SPARE * needed[method], about)
-    for segmentor, method, seed in itertools.product(plan.segmentors, (REAL, *plan.methods), plan.seeds):
-        for ratio in tried_ratios(plan, method):
-            name = run_name(split, segmentor, method, ratio, seed)
-            needs = () if method == REAL else (f'pairs/{split}/{pairs_owner(plan, method)}',)
-            units = plan.epochs * (1 + ratio if plan.budget == 'epochs' else 1)
-            about = dict(split=split, segmentor=segmentor, method=method, ratio=ratio, seed=seed)
-            yield Task('segmentor', name, needs, units, about)
+    for segmentor, method in itertools.product(plan.segmentors, plan.methods):
+        yield from _trainings(plan, split, segmentor, method)
+
+
+def _trainings(plan: Plan, split: str, segmentor: str, method: str) -> Iterator[Task]:
+    needs = () if method == REAL else (f'pairs/{split}/{pairs_owner(plan, method)}',)
+    for seed, ratio in itertools.product(plan.seeds, tried_ratios(plan, method)):
+        units = plan.epochs * (1 + ratio if plan.budget == 'epochs' else 1)
+        about = dict(split=split, segmentor=segmentor, method=method, ratio=ratio, seed=seed)
+        yield Task('segmentor', run_name(**about), needs, units, about)
 
 
 def _tests(plan: Plan) -> Iterator[Task]:

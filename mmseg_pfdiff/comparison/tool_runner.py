@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,6 +16,7 @@ LAUNCHERS = {
     'slurm': ['srun', sys.executable],
     'mpi': ['mpirun', sys.executable],
 }
+MINUTE = 60.0
 SHOWN = 2000  # last characters of the log of a command that failed
 
 
@@ -38,7 +39,14 @@ class ToolRunner:
         self._start = [part.format(processes=processes) for part in LAUNCHERS[launcher]]
         self._deadline = time.monotonic() + 3600 * max_hours
 
-    def run(self, arguments: Sequence[str], log: Path, lock: int, alone: bool = False) -> None:
+    def run(
+        self,
+        arguments: Sequence[str],
+        log: Path,
+        lock: int,
+        alone: bool = False,
+        note: Callable[[], object] = lambda: None,
+    ) -> None:
         """Runs a tool, its output into a log.
 
         Args:
@@ -46,11 +54,13 @@ class ToolRunner:
             log: Is added to.
             lock: File descriptor that the command keeps open: it may outlive this process, and must not meet itself.
             alone: Whether to leave the launcher out.
+            note: Called once a minute.
 
         Raises:
             OutOfTimeError: The deadline has come; the command was ended.
             RuntimeError: The command failed; the message ends with the last it printed.
         """
+        self.check_time()
         command = [*(LAUNCHERS['none'] if alone else self._start), str(self.tools / arguments[0]), *arguments[1:]]
         if not alone and self.launcher != 'none':
             command += ['--launcher', self.launcher]
@@ -60,7 +70,7 @@ class ToolRunner:
                 command, stdout=file, stderr=subprocess.STDOUT, start_new_session=True, pass_fds=[lock]
             )
             try:
-                code = self._wait(process)
+                code = self._wait(process, note)
             except BaseException:
                 stop(process)
                 raise
@@ -72,12 +82,16 @@ class ToolRunner:
         if time.monotonic() > self._deadline:
             raise OutOfTimeError
 
-    def _wait(self, process: subprocess.Popen) -> int:
+    def _wait(self, process: subprocess.Popen, note: Callable[[], None] | None) -> int:
+        noted = time.monotonic()
         while True:
             try:
                 return process.wait(timeout=0.5)
             except subprocess.TimeoutExpired:
                 self.check_time()
+            if note is not None and time.monotonic() > noted + MINUTE:
+                note()
+                noted = time.monotonic()
 
 
 def stop(process: subprocess.Popen) -> None:

@@ -1,20 +1,21 @@
 """Doing the tasks of a comparison."""
 
-import hashlib
-import json
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from shlex import quote
 
 from mmengine.config import Config
 
 from ..datasets import PairFolder
 from ..files import write_atomically
+from .fingerprints import data_identity, fingerprint
 from .plan import DRAWING, REAL, Plan
 from .results import best_weights, chosen_ratio
-from .run_configs import data_identity, generator_config, segmentor_config, with_options
+from .run_configs import generator_config, segmentor_config, with_options
 from .task_records import TaskRecords
 from .tasks import SPARE, Task, checking_run, last_checkpoint, list_tasks, needed_pairs, pairs_owner, run_name
 from .tool_runner import ToolRunner
@@ -59,10 +60,7 @@ class Workbench:
             # The plan may have got more seeds or ratios since, so that another ratio is the best.
             trained = all(self.records.done(name) for name in task.needs)
             return trained and mark['made_from'] == self._made_from(task)
-        if mark['made_with'] != self._made_with(task):
-            raise ValueError(f'{task.name} is of another plan than this one. {self._advice(task)}')
-        if mark['made_from'] != self._made_from(task):
-            raise ValueError(f'{task.name} was made from other {" and ".join(task.needs)}. {self._advice(task)}')
+        self._check_origin(task, mark)
         return task.kind != 'pairs' or mark['kept'] >= self._needed_of(task)
 
     def seconds(self, task: Task) -> float | None:
@@ -70,8 +68,8 @@ class Workbench:
         return self.records.done(task.name)['seconds'] if self.done(task) else None
 
     def report(self, test: Task) -> Path:
-        """What a test leaves."""
-        return self.work_dir / test.name / 'test.json'
+        """What a test leaves: one file for each ratio, as more seeds may make another one the best."""
+        return self.work_dir / test.name / f'x{self._chosen_ratio(test)}' / 'test.json'
 
     def work(self) -> None:
         """Does what is not done yet, and waits for what other processes do.
@@ -101,23 +99,61 @@ class Workbench:
             self._lock = lock
             number = sum(map(self.done, self.tasks)) + 1
             print(f'[{number}/{len(self.tasks)}] {task.name} ...', flush=True)
-            old = self.records.done(task.name) or {}
-            before = self.records.spent(task.name) or old.get('seconds', 0.0)
-            start = time.monotonic()
-            try:
+            origin = dict(made_with=self._made_with(task), made_from=self._made_from(task))
+            with self._timed(task, origin) as clock:
                 found = getattr(self, f'_do_{task.kind}')(task)
-            except BaseException:
-                self.records.set_spent(task.name, before + time.monotonic() - start)
-                raise
-            seconds = before + time.monotonic() - start
             # More pairs leave the first ones as they were, and what was trained on them.
-            stamp = old['stamp'] if task.kind == 'pairs' and old else time.time()
-            record = dict(seconds=seconds, stamp=stamp, about=task.about)
-            record |= dict(made_with=self._made_with(task), made_from=self._made_from(task), **found)
-            self.records.set_done(task.name, dict(record, versions=installed_versions()))
-            self.records.clear_spent(task.name)
-            print(f'[{number}/{len(self.tasks)}] {task.name}: {seconds:.0f} s', flush=True)
+            old = self.records.done(task.name) if task.kind == 'pairs' else None
+            record = dict(seconds=clock(), stamp=old['stamp'] if old else time.time(), about=task.about)
+            self.records.set_done(task.name, dict(record, **origin, **found, versions=installed_versions()))
+            self._tidy(task)
+            print(f'[{number}/{len(self.tasks)}] {task.name}: {clock():.0f} s', flush=True)
             return True
+
+    @contextmanager
+    def _timed(self, task: Task, origin: dict) -> Iterator[Callable[[], float]]:
+        """Counts the seconds of a task, over all its interruptions, and sees that what was begun is gone on with.
+
+        Gives a function that returns the seconds so far. They are on disk from time to time, for a task that is killed.
+        """
+        begun = self.records.begun(task.name)
+        if begun is not None and task.kind != 'test':
+            self._check_origin(task, begun)
+        before = begun['seconds'] if begun is not None and begun['made_from'] == origin['made_from'] else 0.0
+        start = time.monotonic()
+
+        def clock() -> float:
+            return before + time.monotonic() - start
+
+        def note() -> None:
+            self.records.set_begun(task.name, dict(seconds=clock(), **origin))
+
+        note()
+        self._note = note
+        try:
+            yield clock
+        finally:
+            note()
+
+    def _tidy(self, task: Task) -> None:
+        """Removes what only served to resume; of a segmentor, the best weights of the validation part are left."""
+        if task.kind == 'segmentor':
+            folder = self.work_dir / task.name
+            for path in (folder / 'last_checkpoint', *folder.glob('epoch_*.pth')):
+                path.unlink(missing_ok=True)
+
+    def _check_origin(self, task: Task, record: Mapping) -> None:
+        """Sees that a task was done, or begun, with the settings of the plan and from what is there now.
+
+        Raises:
+            ValueError: It was not.
+        """
+        if record['made_with'] != self._made_with(task):
+            raise ValueError(f'{task.name} is of another plan than this one. {self._advice(task)}')
+        made_from = self._made_from(task)
+        others = [name for name, stamp in made_from.items() if record['made_from'].get(name) != stamp]
+        if others:
+            raise ValueError(f'{task.name} was made from other {" and ".join(others)}. {self._advice(task)}')
 
     def _made_from(self, task: Task) -> dict[str, float | None]:
         """When that was done which a task takes; of a test, the training that is tested."""
@@ -129,15 +165,15 @@ class Workbench:
     def _made_with(self, task: Task) -> str:
         """A digest of the settings and the data that make what a task makes."""
         if task.name not in self._digests:
-            settings = dict(data=data_identity(self.plan.data[task.about['split']]))
+            root = self.plan.data[task.about['split']]
+            settings = dict(data=data_identity(root))
             if task.kind in ('generator', 'segmentor'):
-                # The same wherever the work dir lies.
-                settings['config'] = self._training_config(task, Path('work_dir')).pretty_text
+                settings['config'] = self._training_config(task).to_dict()
             elif task.kind == 'pairs':
                 method = self.plan.methods[task.about['method']]
                 settings['method'] = {key: value for key, value in method._asdict().items() if key in DRAWING and value}
-            text = json.dumps(settings, sort_keys=True)
-            self._digests[task.name] = hashlib.sha256(text.encode()).hexdigest()
+            pairs = str(self._pairs_of(task)) if task.kind == 'segmentor' else ''
+            self._digests[task.name] = fingerprint(settings, {root: 'data set', pairs: 'pairs'})
         return self._digests[task.name]
 
     def _advice(self, task: Task) -> str:
@@ -147,19 +183,28 @@ class Workbench:
             if names.intersection(other.needs):
                 names.add(other.name)
         state = self.records.folder
-        paths = [f'{self.work_dir / name} {state / name} {state / name}.*' for name in sorted(names)]
+        paths = [
+            f'{quote(str(self.work_dir / name))} {quote(str(state / name))} {quote(str(state / name))}.*'
+            for name in sorted(names)
+        ]
         command = ' \\\n    '.join(['rm -rf', *paths])
-        return f'Give another --work-dir, or have it and all that was made from it done anew:\n{command}'
+        return (
+            'Give another --work-dir, or have it and all that was made from it done anew: end every process that works '
+            f'in this folder, then\n{command}'
+        )
 
-    def _training_config(self, task: Task, work_dir: Path) -> Config:
+    def _pairs_of(self, run: Task) -> Path | None:
+        """Pair folder that a training of a segmentor takes."""
+        method = run.about['method']
+        return (
+            None if method == REAL else self.work_dir / f'pairs/{run.about["split"]}/{pairs_owner(self.plan, method)}'
+        )
+
+    def _training_config(self, task: Task) -> Config:
         about, plan = task.about, self.plan
         if task.kind == 'generator':
-            training = plan.generators[about['generator']]
-            return generator_config(training, plan.data[about['split']], plan.seeds[0])
-        method, pairs = about['method'], None
-        if method != REAL:
-            pairs = work_dir / f'pairs/{about["split"]}/{pairs_owner(plan, method)}'
-        return segmentor_config(plan, **about, pairs=pairs)
+            return generator_config(plan.generators[about['generator']], plan.data[about['split']], plan.seeds[0])
+        return segmentor_config(plan, **about, pairs=self._pairs_of(task))
 
     def _needed_of(self, pairs: Task) -> int:
         return self._needed[pairs.about['split']][pairs.about['method']]
@@ -216,17 +261,14 @@ class Workbench:
 
     def _do_segmentor(self, task: Task) -> dict:
         self._train(task)
-        folder = self.work_dir / task.name
-        weights, score = best_weights(folder)
-        # The best weights of the validation part are tested; those of the last epoch only served to resume.
-        for path in (*folder.glob('epoch_*.pth'), folder / 'last_checkpoint'):
-            path.unlink(missing_ok=True)
+        weights, score = best_weights(self.work_dir / task.name)
         return dict(weights=weights.name, validation=score)
 
     def _do_test(self, task: Task) -> dict:
         ratio = self._chosen_ratio(task)
         run = run_name(**task.about, ratio=ratio)
-        self._run(task, ['test.py', *self._tested(run), '--work-dir', str(self.report(task).parent)], alone=True)
+        report = self.report(task)
+        self._run(task, ['test.py', *self._tested(run), '--work-dir', str(report.parent)], alone=True)
         return dict(ratio=ratio)
 
     def _tested(self, run: str) -> tuple[str, str]:
@@ -240,21 +282,19 @@ class Workbench:
         if options:
             config = with_options(Config.fromfile(path), options)
             path = self.records.config(f'{pairs.name}/{name}')
-            path.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(path, config.pretty_text.encode())
         return str(path), last_checkpoint(self.work_dir / task)
 
     def _train(self, task: Task) -> None:
         # The Runner writes the config it was given, with its own additions, to the work dir: ours lies elsewhere.
-        path, text = self.records.config(task.name), self._training_config(task, self.work_dir).pretty_text
-        if path.exists() and path.read_text() != text:
-            raise ValueError(f'{path} is of another plan than this one. {self._advice(task)}')
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, text.encode())
-        self._run(task, ['train.py', str(path), '--work-dir', str(self.work_dir / task.name), '--resume'])
+        config, folder = self.records.config(task.name), self.work_dir / task.name
+        write_atomically(config, self._training_config(task).pretty_text.encode())
+        if (folder / 'last_checkpoint').exists():  # the folder may have been moved since
+            write_atomically(folder / 'last_checkpoint', last_checkpoint(folder).encode())
+        self._run(task, ['train.py', str(config), '--work-dir', str(folder), '--resume'])
 
     def _run(self, task: Task, arguments: list[str], alone: bool = False) -> None:
-        self.runner.run(arguments, self.records.log(task.name), self._lock, alone)
+        self.runner.run(arguments, self.records.log(task.name), self._lock, alone, self._note)
 
 
 def installed_versions() -> dict[str, str]:

@@ -37,7 +37,7 @@ def test_what_does_not_fit_is_named(demo_data, tmp_path):
     path = tmp_path / 'plan.py'
     for fields, error, message in (
         (dict(budget='hours'), ValueError, "got 'hours'"),
-        (dict(ratios=[0, 1]), ValueError, 'ratios and epochs be at least 1'),
+        (dict(ratios=[0, 1]), ValueError, 'ratios: each must be a whole number, at least 1; got 0'),
         (dict(methods={'a': dict(generator='none')}), ValueError, "needs the generator 'none'"),
         (dict(segmentors=dict(a='no.py')), FileNotFoundError, 'no.py is not there'),
         (dict(data=dict(a='nowhere')), FileNotFoundError, 'no data set at nowhere'),
@@ -48,13 +48,26 @@ def test_what_does_not_fit_is_named(demo_data, tmp_path):
             ValueError,
             'nothing may be said here of how pairs are drawn',
         ),
-        (dict(methods={'a': dict(generator='small', ratios=[0])}), ValueError, r'got ratios=\[0\], real_finish=0'),
-        (dict(methods={'a': dict(generator='small', real_finish=2)}), ValueError, 'below the 2 epochs'),
-        (dict(ratios=2), ValueError, 'ratios must be a list of whole numbers, got 2'),
-        (dict(epochs=None), ValueError, 'epochs must be a whole number, got None'),
-        (dict(seeds=[0, 0]), ValueError, r'seeds=\[0, 0\]'),
+        (dict(methods={'a': dict(generator='small', ratios=[0])}), ValueError, 'ratios: each must be .* got 0'),
+        (dict(methods={'a': dict(generator='small', ratios=2)}), ValueError, "'a': ratios must be a list.* got 2"),
+        (dict(methods={'a': dict(generator='small', real_finish=2)}), ValueError, 'below the 2 epochs, got 2'),
+        (dict(methods={'a': dict(generator='small', arguments='--num 1')}), ValueError, "of words, got '--num 1'"),
+        (dict(methods={'real': dict(generator='small')}), ValueError, "method 'real' cannot be called so"),
+        (dict(methods=['a']), ValueError, 'is no plan of a comparison'),
+        (dict(ratios=2), ValueError, 'ratios must be a list of different whole numbers; got 2'),
+        (dict(ratios=[]), ValueError, 'ratios must not be empty'),
+        (dict(epochs=None), ValueError, 'epochs must be a whole number, at least 1; got None'),
+        (dict(seeds=[0, 0]), ValueError, r'seeds must be a list of different whole numbers; got \[0, 0\]'),
         (dict(segmentors={}), ValueError, 'segmentors must not be empty'),
         (dict(data={}), ValueError, 'data must not be empty'),
+        (dict(segmentor_options={'default_hooks.checkpoint.save_best': None}), ValueError, "lacks .*save_best='mIoU'"),
+        (dict(segmentor_options={'test_evaluator': []}), ValueError, "a test_evaluator of type 'Micro"),
+        (
+            dict(segmentor_options={'train_cfg.val_interval': 3}),
+            ValueError,
+            'lacks .*val_interval of at most 2',
+        ),
+        (dict(segmentor_options={'train_cfg.val_interval.a': 3}), ValueError, 'is no plan of a comparison'),
         (dict(seconds=dict(pair=1)), ValueError, r"got \['pair'\]"),
         (dict(colour='red'), ValueError, 'no plan of a comparison.*colour'),
     ):
@@ -122,9 +135,15 @@ def test_pairs_that_two_methods_share_are_drawn_once(demo_data, tmp_path):
 
 def test_a_segmentor_that_trains_on_no_mix_is_named(demo_data, tmp_path):
     config = ROOT / 'configs/pfdiff/unet_r18_128x128_real.py'
-    plan = read_plan(write_plan(tmp_path / 'plan.py', demo_data, segmentors=dict(a=str(config)), segmentor_options={}))
-    with pytest.raises(ValueError, match=r'unet_r18_128x128_real.py trains on a MetalDAMDataset; a plan needs'):
-        list_tasks(plan)
+    fields = dict(segmentors=dict(a=str(config)), segmentor_options={'train_cfg.val_interval': 1})
+    with pytest.raises(ValueError, match=r"unet_r18_128x128_real.py lacks train_dataloader.dataset.type='Synth"):
+        read_plan(write_plan(tmp_path / 'plan.py', demo_data, **fields))
+
+
+def test_a_generator_whose_epochs_are_no_number_is_named(demo_data, tmp_path):
+    generators = dict(small=dict(config=str(ROOT / 'configs/pfdiff/pf-diffseg_tiny-64x64.py'), epochs='many'))
+    with pytest.raises(ValueError, match="generator 'small': epochs must be a whole number, at least 1; got 'many'"):
+        read_plan(write_plan(tmp_path / 'plan.py', demo_data, generators=generators))
 
 
 def test_another_split_than_the_plan_says_is_refused(demo_data, tmp_path):

@@ -59,7 +59,7 @@ def test_the_report_holds_what_the_tests_found(finished):
     assert [(row['method'], row['ratio']) for row in rows] == [('real', '0'), ('pf-diffseg', '1')]
     assert [row['paper: mean IoU %'] for row in rows] == ['66.18', '69.17']
     for row in rows:
-        report = finished / f'work/tests/demo/unet_r18/{row["method"]}/seed0/test.json'
+        report = finished / f'work/tests/demo/unet_r18/{row["method"]}/seed0/x{row["ratio"]}/test.json'
         total = next(one for one in json.loads(report.read_text()) if one['micrograph'] == 'all')
         assert row['mean IoU %'] == f'{total["mIoU"]:.2f}' and row['accuracy %'] == f'{total["aAcc"]:.2f}'
     numbers = json.loads((finished / 'work/report/report.json').read_text())
@@ -81,6 +81,7 @@ def test_the_report_holds_what_the_tests_found(finished):
 def test_two_processes_share_the_tasks(shared):
     said = shared[1]
     done = re.findall(r'^\[\d/6\] (\S+): \d+ s$', '\n'.join(said), re.MULTILINE)
+    assert all(re.search(r': \d+ s$', text, re.MULTILINE) for text in said)
     names = {'generators/demo/small', 'pairs/demo/pf-diffseg', RUN, TESTED}
     assert sorted(done) == sorted(names | {'runs/demo/unet_r18/real/x0/seed0', 'tests/demo/unet_r18/real/seed0'})
 
@@ -154,15 +155,29 @@ def test_pairs_that_are_not_kept_end_it_with_advice(finished, demo_data, capsys)
         run_tool('compare.py', strict, '--work-dir', finished / 'work')
 
 
-def test_ways_of_using_pairs(finished, demo_data):
-    arguments = ['--max-moved', '1', '--max-invented', '1']
-    drawn = dict(generator='small', arguments=arguments)
-    methods = {'filtered': dict(**drawn, drop_disagreeing=True), 'finish': dict(pairs_of='filtered', real_finish=1)}
-    plan = write_plan(finished / 'ways.py', demo_data, methods=methods)
-    run_tool('compare.py', plan, '--work-dir', finished / 'work')
-    found = tables(finished / 'work')['Scores on the test micrographs (Table 3)']
-    assert [row['method'] for row in found] == ['real', 'filtered', 'finish']
-    rows = PairFolder(finished / 'work/pairs/demo/filtered').rows()
-    assert all('agreement' in row.measures for row in rows) and sum(row.kept for row in rows) >= 42
-    log = next((finished / 'work/runs/demo/unet_r18/finish/x1/seed0').glob('*/*.log')).read_text()
+def test_a_plan_grows_by_a_ratio_and_a_method(finished, demo_data):
+    work = finished / 'work'
+    kept_marks = [f'state/{RUN}.done.json', 'state/generators/demo/small.done.json']
+    before = [(work / name).read_bytes() for name in kept_marks]
+    stamp = json.loads((work / 'state/pairs/demo/pf-diffseg.done.json').read_text())['stamp']
+    method = dict(generator='small', arguments=['--max-moved', '1', '--max-invented', '1'])
+    every = {'fraction_sampler.groups': [dict(name='all', share=1)]}
+    methods = {
+        'pf-diffseg': dict(**method, options=every, ratios=[1, 2], paper='PF-DiffSeg'),
+        'filtered': dict(**method, drop_disagreeing=True, real_finish=1),
+    }
+    run_tool('compare.py', write_plan(finished / 'more.py', demo_data, methods=methods), '--work-dir', work)
+    found = tables(work)
+    assert [row['method'] for row in found['Scores on the test micrographs (Table 3)']] == ['real', *methods]
+    ratios = found['Mean IoU on the validation part by ratio (Fig. 9)']
+    assert ratios[1]['x1'] and ratios[1]['x2']
+    # More pairs leave the first ones, and what was trained on them, as they were.
+    assert [(work / name).read_bytes() for name in kept_marks] == before
+    pairs = json.loads((work / 'state/pairs/demo/pf-diffseg.done.json').read_text())
+    assert pairs['stamp'] == stamp and pairs['kept'] >= 84
+    rows = PairFolder(work / 'pairs/demo/filtered').rows()
+    left_out = [row for row in rows if not row.kept]
+    assert all('image and mask disagree' in row.reason for row in left_out) and len(rows) - len(left_out) >= 42
+    assert '--filter mark' in (work / 'state/pairs/demo/filtered.log').read_text()
+    log = next((work / 'runs/demo/unet_r18/filtered/x1/seed0').glob('*/*.log')).read_text()
     assert "type='RealFinishSampler'" in log
