@@ -61,3 +61,5 @@ if __name__ == '__main__':
         main()
     except (ValueError, OSError, RuntimeError) as error:
         sys.exit(f'error: {error}')
+    except KeyboardInterrupt:
+        sys.exit('Stopped.')

@@ -72,7 +72,7 @@ class Plan(NamedTuple):
         ratios: Synthetic samples per real one that are tried.
         methods: Name -> source of the pairs; 'real', without pairs, is always compared with.
         generators: Name -> how it is trained.
-        seeds: One training each.
+        seeds: One training each; the first is that of the generators, too.
         epochs: Of the segmentors.
         budget: 'epochs': a mixed training takes the same epochs, so 1 + ratio times as many iterations (the paper).
             'iterations': an epoch has as many samples as there are real ones, whatever is mixed in.

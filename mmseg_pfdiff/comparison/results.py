@@ -95,7 +95,7 @@ def validation_scores(
 ) -> list[float]:
     """Best validation scores of all seeds, mean IoU in percent."""
     names = [run_name(split, segmentor, method, ratio, seed) for seed in plan.seeds]
-    return [records.done(name)['validation'] for name in names]
+    return [records.mark(name)['validation'] for name in names]
 
 
 def read_test(path: Path) -> TestResult:

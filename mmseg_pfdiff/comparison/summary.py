@@ -124,7 +124,7 @@ def pair_seconds(bench: Workbench) -> dict[str, float]:
     """Method -> seconds a pair, over all splits whose pairs are done."""
     drawn = [task for task in bench.tasks if task.kind == 'pairs' and bench.done(task)]
     drawn = [task for task in drawn if not bench.plan.methods[task.about['method']].drop_disagreeing]
-    marks = [bench.records.done(task.name) for task in drawn]
+    marks = [bench.records.mark(task.name) for task in drawn]
     spent = {}
     for mark in marks:
         seconds, pairs = spent.get(mark['about']['method'], (0.0, 0))

@@ -19,11 +19,11 @@ class TaskRecords:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def done(self, name: str) -> dict | None:
+    def mark(self, name: str) -> dict | None:
         """What was recorded when a task was done; None while it is not."""
         return self._read(name, 'done')
 
-    def set_done(self, name: str, record: dict) -> None:
+    def set_mark(self, name: str, record: dict) -> None:
         """Records that a task is done."""
         self._write(name, 'done', record)
 

@@ -8,9 +8,6 @@ from typing import NamedTuple
 from .plan import REAL, Plan, method_generators
 from .run_configs import number_of_real_samples
 
-# Generated pairs beyond those that are needed, as some are not kept.
-SPARE = 1.05
-
 
 class Task(NamedTuple):
     """A piece of work that is done once.
@@ -19,7 +16,8 @@ class Task(NamedTuple):
         kind: 'generator', 'pairs', 'segmentor' or 'test'.
         name: Unique; a path below the work dir, where what it makes lies.
         needs: Names of the tasks that come first.
-        units: How much work: epochs of a generator, pairs, epochs on real tiles of a segmentor, one test.
+        units: How much work: epochs of a generator, pairs that must be kept, epochs on real tiles of a segmentor, or one
+            test.
         about: What it works with: names of the plan by 'split', 'generator', 'method', 'segmentor', 'ratio', 'seed'.
     """
 
@@ -86,7 +84,7 @@ def _tasks_of_split(plan: Plan, split: str) -> Iterator[Task]:
         if plan.methods[method].drop_disagreeing:
             needs += (checking_run(plan, split),)
         about = dict(split=split, method=method)
-        yield Task('pairs', f'pairs/{split}/{method}', needs, SPARE * needed[method], about)
+        yield Task('pairs', f'pairs/{split}/{method}', needs, needed[method], about)
     for segmentor, method in itertools.product(plan.segmentors, plan.methods):
         yield from _trainings(plan, split, segmentor, method)
 

@@ -17,9 +17,11 @@ from .plan import DRAWING, REAL, Plan
 from .results import best_weights, chosen_ratio
 from .run_configs import generator_config, segmentor_config, with_options
 from .task_records import TaskRecords
-from .tasks import SPARE, Task, checking_run, last_checkpoint, list_tasks, needed_pairs, pairs_owner, run_name
+from .tasks import Task, checking_run, last_checkpoint, list_tasks, pairs_owner, run_name
 from .tool_runner import ToolRunner
 
+# Generated pairs beyond those that are needed, as some are not kept.
+SPARE = 1.05
 # Rounds of generating more, where many pairs are not kept; with fewer kept than this share, it would take for ever.
 ROUNDS = 4
 LEAST_KEPT = 0.05
@@ -43,8 +45,6 @@ class Workbench:
         self.plan, self.work_dir, self.runner = plan, Path(work_dir), runner
         self.records = TaskRecords(self.work_dir / 'state')
         self.tasks = list_tasks(plan)
-        # Counting them opens the data sets, and whether a task is done is asked again and again.
-        self._needed = {split: needed_pairs(plan, split) for split in plan.data}
         self._digests: dict[str, str] = {}
 
     def done(self, task: Task) -> bool:
@@ -53,19 +53,19 @@ class Workbench:
         Raises:
             ValueError: It was done by another plan, with other settings.
         """
-        mark = self.records.done(task.name)
+        mark = self.records.mark(task.name)
         if mark is None:
             return False
         if task.kind == 'test':
             # The plan may have got more seeds or ratios since, so that another ratio is the best.
-            trained = all(self.records.done(name) for name in task.needs)
+            trained = all(self.records.mark(name) for name in task.needs)
             return trained and mark['made_from'] == self._made_from(task)
         self._check_origin(task, mark)
-        return task.kind != 'pairs' or mark['kept'] >= self._needed_of(task)
+        return task.kind != 'pairs' or mark['kept'] >= task.units
 
     def seconds(self, task: Task) -> float | None:
         """What a task took, over all its interruptions; None while it is not done."""
-        return self.records.done(task.name)['seconds'] if self.done(task) else None
+        return self.records.mark(task.name)['seconds'] if self.done(task) else None
 
     def report(self, test: Task) -> Path:
         """What a test leaves: one file for each ratio, as more seeds may make another one the best."""
@@ -103,9 +103,9 @@ class Workbench:
             with self._timed(task, origin) as clock:
                 found = getattr(self, f'_do_{task.kind}')(task)
             # More pairs leave the first ones as they were, and what was trained on them.
-            old = self.records.done(task.name) if task.kind == 'pairs' else None
+            old = self.records.mark(task.name) if task.kind == 'pairs' else None
             record = dict(seconds=clock(), stamp=old['stamp'] if old else time.time(), about=task.about)
-            self.records.set_done(task.name, dict(record, **origin, **found, versions=installed_versions()))
+            self.records.set_mark(task.name, dict(record, **origin, **found, versions=installed_versions()))
             self._tidy(task)
             print(f'[{number}/{len(self.tasks)}] {task.name}: {clock():.0f} s', flush=True)
             return True
@@ -160,7 +160,7 @@ class Workbench:
         needs = task.needs
         if task.kind == 'test':
             needs = (run_name(**task.about, ratio=self._chosen_ratio(task)),)
-        return {name: (self.records.done(name) or {}).get('stamp') for name in needs}
+        return {name: (self.records.mark(name) or {}).get('stamp') for name in needs}
 
     def _made_with(self, task: Task) -> str:
         """A digest of the settings and the data that make what a task makes."""
@@ -206,9 +206,6 @@ class Workbench:
             return generator_config(plan.generators[about['generator']], plan.data[about['split']], plan.seeds[0])
         return segmentor_config(plan, **about, pairs=self._pairs_of(task))
 
-    def _needed_of(self, pairs: Task) -> int:
-        return self._needed[pairs.about['split']][pairs.about['method']]
-
     def _chosen_ratio(self, test: Task) -> int:
         about = test.about
         return chosen_ratio(self.plan, self.records, about['split'], about['segmentor'], about['method'])
@@ -218,7 +215,7 @@ class Workbench:
         return {}
 
     def _do_pairs(self, task: Task) -> dict:
-        needed = self._needed_of(task)
+        needed = int(task.units)
         command = self._generation_command(task)
         number = math.ceil(SPARE * needed)
         for _ in range(ROUNDS):
@@ -273,7 +270,7 @@ class Workbench:
 
     def _tested(self, run: str) -> tuple[str, str]:
         """Config and best weights of a segmentor."""
-        return str(self.records.config(run)), str(self.work_dir / run / self.records.done(run)['weights'])
+        return str(self.records.config(run)), str(self.work_dir / run / self.records.mark(run)['weights'])
 
     def _model(self, pairs: Task, name: str, options: Mapping | None = None) -> tuple[str, str]:
         """Config and checkpoint of a trained generator, under the settings that its pairs are drawn with."""

@@ -40,7 +40,7 @@ def test_the_ratio_with_the_best_mean_over_seeds(plan_file, tmp_path):
     records = TaskRecords(tmp_path)
     for ratio, scores in ((1, (50, 10)), (2, (40, 30)), (4, (30, 40))):
         for seed, score in enumerate(scores):
-            records.set_done(run_name('demo', 'unet_r18', 'pf-diffseg', ratio, seed), dict(validation=score))
+            records.set_mark(run_name('demo', 'unet_r18', 'pf-diffseg', ratio, seed), dict(validation=score))
     assert chosen_ratio(plan, records, 'demo', 'unet_r18', 'pf-diffseg') == 2
     assert chosen_ratio(plan._replace(ratios=[1]), records, 'demo', 'unet_r18', 'pf-diffseg') == 1
 

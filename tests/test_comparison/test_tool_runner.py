@@ -79,11 +79,11 @@ def test_a_tool_whose_comparison_was_killed_keeps_the_lock(tmp_path, records):
 
 
 def test_records_of_a_task(records):
-    assert records.done('runs/a') is None and records.begun('runs/a') is None
+    assert records.mark('runs/a') is None and records.begun('runs/a') is None
     with records.locked('runs/a') as lock:
         with pytest.raises(BlockingIOError), open(records.folder / 'runs/a.lock') as other:
             fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
         assert lock is not None
     records.set_begun('runs/a', dict(seconds=2.5))
-    records.set_done('runs/a', dict(seconds=4))
-    assert records.begun('runs/a') == dict(seconds=2.5) and records.done('runs/a') == dict(seconds=4)
+    records.set_mark('runs/a', dict(seconds=4))
+    assert records.begun('runs/a') == dict(seconds=2.5) and records.mark('runs/a') == dict(seconds=4)
