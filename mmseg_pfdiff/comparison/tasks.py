@@ -16,7 +16,7 @@ class Task(NamedTuple):
         kind: 'generator', 'pairs', 'segmentor' or 'test'.
         name: Unique; a path below the work dir, where what it makes lies.
         needs: Names of the tasks that come first.
-        units: How much work: epochs of a generator, pairs that must be kept, epochs on real tiles of a segmentor, or one
+        units: How much work: epochs of a generator, pairs to be kept, epochs on real tiles of a segmentor, or one
             test.
         about: What it works with: names of the plan by 'split', 'generator', 'method', 'segmentor', 'ratio', 'seed'.
     """

@@ -43,6 +43,15 @@ def test_what_a_failed_tool_printed_last_is_in_the_error(tmp_path, records):
     assert records.log('task').read_text().startswith(f'$ {sys.executable} {tmp_path}/tool.py luck')
 
 
+def test_how_far_a_tool_has_come_is_noted_from_time_to_time(tmp_path, records, monkeypatch):
+    monkeypatch.setattr('mmseg_pfdiff.comparison.tool_runner.MINUTE', 0.1)
+    (tmp_path / 'tool.py').write_text('import time; time.sleep(2)')
+    notes = []
+    with records.locked('task') as lock:
+        ToolRunner(tmp_path).run(['tool.py'], records.log('task'), lock, note=lambda: notes.append(time.monotonic()))
+    assert len(notes) >= 2
+
+
 def test_at_the_deadline_the_tool_is_ended(tmp_path, records):
     (tmp_path / 'tool.py').write_text(SLOW)
     with records.locked('task') as lock, pytest.raises(OutOfTimeError):
