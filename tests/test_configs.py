@@ -7,7 +7,8 @@ import pytest
 import torch
 from mmengine import Config, DictAction
 from mmengine.registry import DefaultScope
-from mmseg.registry import MODELS
+from mmseg.registry import DATASETS, MODELS
+from PIL import Image
 
 import mmseg_pfdiff  # noqa: F401
 
@@ -85,6 +86,21 @@ def test_test_and_validation_stay_apart():
     assert config.test_evaluator[0].report_file == 'a.json' and 'report_file' not in config.val_evaluator[0]
     assert config.val_evaluator[1].type == config.test_evaluator[1].type == 'PhaseFractionMetric'
     assert config.default_hooks.checkpoint.save_best == 'mIoU'
+
+
+def test_at_half_size_predictions_have_the_size_of_the_micrograph(demo_data):
+    config = load('unet_r18_half-size_ratio2')
+    for part in ('train', 'val'):
+        dataset = config[f'{part}_dataloader'].dataset
+        dataset.get('real', dataset).data_root = str(demo_data)
+    tiles = DATASETS.build(config.train_dataloader.dataset.real)
+    assert tiles[0]['inputs'].shape == (3, 128, 128)
+    micrographs = DATASETS.build(config.val_dataloader.dataset)
+    size = Image.open(micrographs.get_data_info(0)['img_path']).size[::-1]
+    sample = micrographs[0]
+    assert sample['inputs'].shape == (3, *(round(side / 2) for side in size))
+    [result] = build(config).eval().test_step(dict(inputs=[sample['inputs']], data_samples=[sample['data_samples']]))
+    assert result.pred_sem_seg.data.shape == result.gt_sem_seg.data.shape == (1, *size)
 
 
 def test_a_model_that_mmseg_ships():

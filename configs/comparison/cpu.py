@@ -1,10 +1,10 @@
-# What two CPU cores do in some hours: small networks on half-size tiles, three seeds, every training equally long.
+# What two CPU cores do in some hours: small networks on tiles of half size, three seeds, every training equally long.
 data = dict(holdout5='data/metaldam')
 seeds = [0, 1, 2]
 ratios = [1, 2]
 epochs = 12
 budget = 'iterations'
-segmentors = dict(unet_r18='../pfdiff/unet_r18_128x128_ratio2.py')
+segmentors = dict(unet_r18='../pfdiff/unet_r18_half-size_ratio2.py')
 # In one process, so that an interrupted training ends as an uninterrupted one.
 _alone = {
     part: {f'{part}_dataloader.num_workers': 0, f'{part}_dataloader.persistent_workers': False}
