@@ -1,4 +1,5 @@
-# What else was tried at the scale of cpu.py, one change each; in the same --work-dir it takes what is done there over.
+# What else can be tried at the scale of cpu.py, at ratio 1, one change each; not run yet. In the
+# same --work-dir it takes what is done there over.
 _base_ = './cpu.py'
 _drawn = dict(generator='pf-diffseg', super_resolution='pair-sr', ratios=[1])
 methods = {

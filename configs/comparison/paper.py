@@ -52,7 +52,7 @@ methods = {
     ),
 }
 del _ddim, _guided
-# Estimated from counts of operations at 30 % of an A100's half-precision peak, not measured.
+# Estimated from counts of operations at 30 % of an A100's half-precision peak, not measured; the GANs' are guesses.
 seconds = dict(
     generator={
         'pf-diffseg': 1.6,

@@ -96,7 +96,10 @@ def repeatable(config: Config, seed: int) -> Config:
 
 def number_of_real_samples(plan: Plan, segmentor: str, split: str) -> int:
     """Real training samples of a segmentor's config on a split."""
-    config = with_data_root(segmentor_base(plan, segmentor), plan.data[split])
+    return _count(with_data_root(segmentor_base(plan, segmentor), plan.data[split]))
+
+
+def _count(config: Config) -> int:
     init_default_scope(config.get('default_scope', 'mmseg'))
     return len(DATASETS.build(config.train_dataloader.dataset.real))
 
@@ -130,7 +133,7 @@ def segmentor_config(
     with_data_root(config, plan.data[split])
     finish = 0 if method == REAL else plan.methods[method].real_finish
     if plan.budget == 'iterations' or finish:
-        length = number_of_real_samples(plan, segmentor, split) * (1 + ratio if plan.budget == 'epochs' else 1)
+        length = _count(config) * (1 + ratio if plan.budget == 'epochs' else 1)
         config.train_dataloader.sampler = dict(type='FixedLengthSampler', length=length)
     if finish:
         config.train_dataloader.sampler.update(type='RealFinishSampler', start=plan.epochs - finish)

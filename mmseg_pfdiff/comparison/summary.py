@@ -122,13 +122,13 @@ def differences(entries: Sequence[Entry]) -> list[Difference]:
 
 def pair_seconds(bench: Workbench) -> dict[str, float]:
     """Method -> seconds a pair, over all splits whose pairs are done."""
-    drawn = [task for task in bench.tasks if task.kind == 'pairs' and bench.done(task)]
-    drawn = [task for task in drawn if not bench.plan.methods[task.about['method']].drop_disagreeing]
-    marks = [bench.records.mark(task.name) for task in drawn]
     spent = {}
-    for mark in marks:
-        seconds, pairs = spent.get(mark['about']['method'], (0.0, 0))
-        spent[mark['about']['method']] = (seconds + mark['seconds'], pairs + mark['pairs'])
+    for task in bench.tasks:
+        method = task.about.get('method')
+        if task.kind == 'pairs' and bench.done(task) and not bench.plan.methods[method].drop_disagreeing:
+            mark = bench.records.mark(task.name)
+            seconds, pairs = spent.get(method, (0.0, 0))
+            spent[method] = (seconds + mark['seconds'], pairs + mark['pairs'])
     return {method: seconds / pairs for method, (seconds, pairs) in spent.items()}
 
 

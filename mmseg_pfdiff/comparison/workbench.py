@@ -264,8 +264,7 @@ class Workbench:
     def _do_test(self, task: Task) -> dict:
         ratio = self._chosen_ratio(task)
         run = run_name(**task.about, ratio=ratio)
-        report = self.report(task)
-        self._run(task, ['test.py', *self._tested(run), '--work-dir', str(report.parent)], alone=True)
+        self._run(task, ['test.py', *self._tested(run), '--work-dir', str(self.report(task).parent)], alone=True)
         return dict(ratio=ratio)
 
     def _tested(self, run: str) -> tuple[str, str]:
