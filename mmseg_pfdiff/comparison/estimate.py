@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from .tasks import Task
 from .workbench import Workbench
 
-UNITS = dict(generator='epochs', pairs='pairs', segmentor='epochs', test='tests')
+# Of each kind of task; a test is one whole.
+UNITS = dict(generator='epochs', pairs='pairs', segmentor='epochs')
 
 
 def measured_rates(bench: Workbench) -> dict[tuple[str, str], float]:
@@ -50,7 +51,7 @@ def describe_work(bench: Workbench) -> str:
     rates = measured_rates(bench)
     lines, left, unknown = [], 0.0, 0
     for task in bench.tasks:
-        what = f'{task.name} ({task.units:.0f} {UNITS[task.kind]})'
+        what = f'{task.name} ({task.units:.0f} {UNITS[task.kind]})' if task.kind in UNITS else task.name
         taken = bench.seconds(task)
         if taken is not None:
             lines.append(f'done  {what}: {_clock(taken)}')

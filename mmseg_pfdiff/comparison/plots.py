@@ -42,13 +42,15 @@ def class_plot(summary: Summary) -> Figure:
 
 
 def ratio_plot(summary: Summary) -> Figure:
-    """Fig. 9: validation mean IoU over the ratio, a panel for each segmentor; bands are deviations over the runs."""
+    """Fig. 9: validation mean IoU over the ratio, a panel for each segmentor; bars are deviations over the runs."""
     segmentors = list(dict.fromkeys(segmentor for segmentor, _ in summary.curves))
     figure, axes = panels(1, len(segmentors), width=5, height=3.2, sharey=True)
     for axis, segmentor in zip(axes[0], segmentors, strict=True):
-        for (owner, method), curve in summary.curves.items():
-            if owner == segmentor:
-                _draw_curve(axis, method, curve, _colours(summary)[method])
+        curves = {method: curve for (owner, method), curve in summary.curves.items() if owner == segmentor}
+        for n, (method, curve) in enumerate(curves.items()):
+            # Side by side, so that no bar hides another.
+            _draw_curve(axis, method, curve, _colours(summary)[method], shift=0.06 * (n - len(curves) / 2))
+        axis.set_xticks(sorted({ratio for curve in curves.values() for ratio in curve if ratio}))
         axis.set_xlabel('synthetic pairs for each real tile')
         axis.set_title(segmentor, fontsize=9)
     axes[0][0].set_ylabel('validation mean IoU %')
@@ -56,7 +58,7 @@ def ratio_plot(summary: Summary) -> Figure:
     return figure
 
 
-def _draw_curve(axis, method: str, curve: dict[int, list[float]], colour: str) -> None:
+def _draw_curve(axis, method: str, curve: dict[int, list[float]], colour: str, shift: float) -> None:
     """A line over the ratios; training on real tiles alone is a level."""
     means = np.array([np.mean(values) for values in curve.values()])
     spread = np.array([float(_deviation(np.array(values))) for values in curve.values()])
@@ -64,5 +66,4 @@ def _draw_curve(axis, method: str, curve: dict[int, list[float]], colour: str) -
         axis.axhline(means[0], color=colour, linestyle='--', label=method)
         axis.axhspan(means[0] - spread[0], means[0] + spread[0], color=colour, alpha=0.1)
         return
-    axis.plot(list(curve), means, 'o-', color=colour, label=method)
-    axis.fill_between(list(curve), means - spread, means + spread, color=colour, alpha=0.15)
+    axis.errorbar(np.array(list(curve)) + shift, means, spread, fmt='o-', color=colour, label=method, capsize=2)

@@ -138,11 +138,12 @@ def panels(rows: int, columns: int, width: float = 2.35, height: float = 2.4, **
 
 
 def shared_legend(figure: Figure, axis) -> None:
-    """Puts the legend of one panel above all of them."""
+    """Puts the legend of one panel above all of them, in as many rows as its labels need."""
     handles, labels = axis.get_legend_handles_labels()
-    figure.legend(
-        handles, labels, loc='outside upper center', ncols=len(labels), fontsize=9, frameon=False, markerscale=2
-    )
+    # Inches: a handle with its gaps, and a letter at this size.
+    column = 0.6 + 0.075 * max(map(len, labels))
+    ncols = max(1, min(len(labels), int(figure.get_figwidth() / column)))
+    figure.legend(handles, labels, loc='outside upper center', ncols=ncols, fontsize=9, frameon=False, markerscale=1.5)
 
 
 def _embedded(png: bytes, text: str, kind: str) -> str:
