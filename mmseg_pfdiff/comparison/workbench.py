@@ -24,7 +24,7 @@ from .tool_runner import ToolRunner
 SPARE = 1.05
 # Rounds of generating more, where many pairs are not kept; with fewer kept than this share, it would take for ever.
 ROUNDS = 4
-LEAST_KEPT = 0.05
+LEAST_KEPT = 0.1
 WAIT = 5.0  # seconds between looks at what another process does
 PACKAGES = ('torch', 'diffusers', 'segmentation-models-pytorch', 'mmengine', 'onedl-mmengine', 'numpy')
 

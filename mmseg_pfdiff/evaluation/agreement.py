@@ -7,7 +7,9 @@ on real held-out tiles, which the segmentor has not seen and where the mask is a
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
+from mmcv.transforms import Compose
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.models import BaseSegmentor
@@ -19,6 +21,26 @@ from ..trained_models import build_model, load_weights
 
 LOSS_FACTOR = 1.25
 QUANTILE = 0.05
+
+
+class TrainedSegmentor(NamedTuple):
+    """A segmentor, and how it is shown micrographs.
+
+    Attributes:
+        model: In evaluation mode.
+        resizing: The transforms of its test pipeline that change the size of a micrograph.
+    """
+
+    model: BaseSegmentor
+    resizing: Sequence[dict] = ()
+
+    def scale(self, shape: tuple[int, int]) -> float:
+        """How many pixels a side it sees for each pixel of a micrograph.
+
+        Args:
+            shape: (H, W) of the micrograph.
+        """
+        return Compose(self.resizing)(dict(img=np.zeros(shape, np.uint8)))['img'].shape[0] / shape[0]
 
 
 class Reading(NamedTuple):
@@ -49,7 +71,7 @@ class AgreementLimits(NamedTuple):
     tiles: int
 
 
-def load_segmentor(config: str | Config, checkpoint: str, num_classes: int, device: str = 'cpu') -> BaseSegmentor:
+def load_segmentor(config: str | Config, checkpoint: str, num_classes: int, device: str = 'cpu') -> TrainedSegmentor:
     """A trained segmentor of an mmseg config.
 
     Args:
@@ -59,7 +81,7 @@ def load_segmentor(config: str | Config, checkpoint: str, num_classes: int, devi
         device: Where it shall run.
 
     Returns:
-        The model, in evaluation mode.
+        The model, with the resizing of its test pipeline.
 
     Raises:
         FileNotFoundError: No such file.
@@ -71,35 +93,42 @@ def load_segmentor(config: str | Config, checkpoint: str, num_classes: int, devi
     if model.out_channels != num_classes:
         raise ValueError(f'{config.filename} tells {model.out_channels} classes apart, the pairs have {num_classes}.')
     load_weights(model, checkpoint, config)
-    return model.to(device).eval()
+    tested = config.get('test_dataloader', {}).get('dataset', {})
+    resizing = [one for one in tested.get('pipeline', []) if 'Resize' in one['type']]
+    return TrainedSegmentor(model.to(device).eval(), resizing)
 
 
 @torch.no_grad()
-def read_pairs(model: BaseSegmentor, images: Tensor, labels: Tensor, enlarge: int = 1) -> Reading:
+def read_pairs(model: BaseSegmentor, images: Tensor, labels: Tensor, scale: float = 1) -> Reading:
     """Lets a segmentor read images, and compares with their masks.
 
     Args:
         model: Segmentor of K classes.
         images: (N, H, W) uint8 grey; read as three equal channels, as in training.
         labels: (N, H, W) uint8, 0..K-1 or 255.
-        enlarge: Whole factor by which images are enlarged first (bilinear), where pairs are smaller than the tiles
-            the segmentor was trained on; its probabilities are averaged back.
+        scale: Factor by which images are resized first, where the segmentor is used to structures larger or smaller
+            than the pairs show them; its probabilities are brought back.
 
     Returns:
         IoU and loss, on the CPU.
     """
-    inputs = images[:, None].float()
-    if enlarge > 1:
-        inputs = F.interpolate(inputs, scale_factor=enlarge, mode='bilinear')
+    own_shape = tuple(images.shape[-2:])
+    inputs = _resized(images[:, None].float(), [round(side * scale) for side in own_shape])
     data = model.data_preprocessor(dict(inputs=list(inputs.expand(-1, 3, -1, -1))), False)
     shape = tuple(inputs.shape[-2:])
     metas = [dict(ori_shape=shape, img_shape=shape, pad_shape=shape)] * len(images)
     probabilities = model.inference(data['inputs'], metas).float().softmax(1)
-    log_probabilities = F.avg_pool2d(probabilities, enlarge).clamp(min=torch.finfo(torch.float32).tiny).log().cpu()
+    probabilities = _resized(probabilities, own_shape)
+    log_probabilities = probabilities.clamp(min=torch.finfo(torch.float32).tiny).log().cpu()
     labels = labels.cpu().long()
     loss = F.nll_loss(log_probabilities, labels, ignore_index=IGNORE_INDEX, reduction='none')
     iou = class_iou(log_probabilities.argmax(1), labels, log_probabilities.shape[1])
     return Reading(iou, iou.nanmean(1), loss.masked_fill(labels == IGNORE_INDEX, torch.nan))
+
+
+def _resized(maps: Tensor, shape: Sequence[int]) -> Tensor:
+    """(N, C, H, W) of another shape: means over areas to reduce, bilinear to enlarge."""
+    return F.interpolate(maps, tuple(shape), mode='area' if shape[0] < maps.shape[-2] else 'bilinear')
 
 
 def class_iou(predicted: Tensor, labels: Tensor, num_classes: int) -> Tensor:

@@ -5,13 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from mmseg.models import BaseSegmentor
 from torch import nn
 
 from .. import __version__
 from ..datasets import PairFolder
 from ..files import write_atomically
-from .agreement import LOSS_FACTOR
+from .agreement import LOSS_FACTOR, TrainedSegmentor
 from .check_report import check_tables, without_nan
 from .embedding import embedding_section
 from .fraction_plots import distribution_section, target_section
@@ -29,7 +28,7 @@ SHOWN = 8
 def evaluate_pairs(
     checker: PairChecker,
     extractor: nn.Module | None = None,
-    segmentor: BaseSegmentor | None = None,
+    segmentor: TrainedSegmentor | None = None,
     copies: bool = True,
     method: str = 'tsne',
     seed: int = 0,

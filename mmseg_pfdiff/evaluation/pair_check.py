@@ -6,17 +6,23 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from mmseg.models import BaseSegmentor
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from ..datasets import PairFolder, PairRow
 from ..datasets.tiling import tile_positions
-from .agreement import AgreementLimits, Reading, agreement_limits, disagreeing_pixels, read_pairs
+from .agreement import (
+    AgreementLimits,
+    Reading,
+    TrainedSegmentor,
+    agreement_limits,
+    disagreeing_pixels,
+    read_pairs,
+)
 from .image_distances import FrechetDistance, KernelDistance, frechet_distance, kid
 from .lite_features import label_pictures
 from .memorisation import NearestTiles, image_descriptors, label_descriptors, nearest_tiles, overlapping_tiles
-from .real_tiles import RealTiles, disguised_tiles, held_out_tiles, tile_size_of, training_tiles
+from .real_tiles import RealTiles, disguised_tiles, held_out_tiles, micrograph_shape, tile_size_of, training_tiles
 
 # Present once `ignore_pixels` has been at a pair; see pair_filter.py.
 UNFILTERED = 'unfiltered_'
@@ -118,14 +124,19 @@ class PairChecker:
                 for near, ratio in zip(found.nearest, found.ratio, strict=True)
             ])  # fmt: skip
 
-    def check_agreement(self, model: BaseSegmentor) -> None:
-        """Lets a segmentor read pairs and held-out tiles.
+    def check_agreement(self, segmentor: TrainedSegmentor) -> None:
+        """Lets a segmentor read pairs and held-out tiles, at the size at which it is shown structures in its tests.
 
         Args:
-            model: Trained on the data set at the resolution of its tiles, on the device of this checker.
+            segmentor: Trained on the data set, on the device of this checker.
         """
+        scale = self.enlarge * segmentor.scale(micrograph_shape(self.root, self.part))
+
+        def let_read(images: Tensor, labels: Tensor) -> Reading:
+            return read_pairs(segmentor.model, images.to(self.device), labels, scale)
+
         held = [self.held_out.images.split(self.batch_size), self.held_out.labels.split(self.batch_size)]
-        readings = [self._let_read(model, *batch) for batch in zip(*held, strict=True)]
+        readings = [let_read(*batch) for batch in zip(*held, strict=True)]
         limits = agreement_limits(readings, held[1], self.num_classes)
         marks = [disagreeing_pixels(*batch, limits) for batch in zip(readings, held[1], strict=True)]
         result = self.result
@@ -134,7 +145,7 @@ class PairChecker:
         result.disagreeing[self.part] = torch.cat(marks).sum().item() / (self.held_out.labels != 255).sum().item()
         iou, measures, result.marks = [], [], []
         for rows, images, labels in self._batches('agreement'):
-            reading = self._let_read(model, images, labels)
+            reading = let_read(images, labels)
             marked = disagreeing_pixels(reading, labels, limits)
             result.marks += [np.packbits(one.numpy()) for one in marked]
             for n, row in enumerate(rows):
@@ -195,9 +206,6 @@ class PairChecker:
         measures |= {f'agreement_{name}': reading.iou[n, k].item() for k, name in enumerate(self.folder.classes)}
         measures['disagreeing'] = (marked[n].sum() / known.sum().clamp(min=1)).item()
         return {name: value for name, value in measures.items() if value == value}
-
-    def _let_read(self, model: BaseSegmentor, images: Tensor, labels: Tensor) -> Reading:
-        return read_pairs(model, images.to(self.device), labels, self.enlarge)
 
     def _describe(self, tiles: RealTiles) -> tuple[Tensor, Tensor]:
         images = image_descriptors(tiles.images.to(self.device))

@@ -46,6 +46,15 @@ def tile_size_of(root: str | Path) -> int:
     return height
 
 
+def micrograph_shape(root: str | Path, part: str) -> tuple[int, int]:
+    """(H, W) of the first micrograph of a part, 'train', 'val' or 'test', of a converted data set.
+
+    Raises:
+        FileNotFoundError: There is none.
+    """
+    return read_png(_images(Path(root), part)[0]).shape
+
+
 def training_tiles(root: str | Path, side: int, num_classes: int) -> RealTiles:
     """The training tiles of a data set.
 

@@ -56,7 +56,7 @@ def test_reading_equals_mmseg_prediction_and_pixel_by_pixel_numbers(model, pairs
 
 def test_enlarged_reading(model, pairs):
     images, labels = pairs
-    reading = read_pairs(model, images, labels, enlarge=2)
+    reading = read_pairs(model, images, labels, scale=2)
     large = F.interpolate(images[:, None].float(), scale_factor=2, mode='bilinear')
     inputs = model.data_preprocessor(dict(inputs=list(large.repeat(1, 3, 1, 1))))['inputs']
     with torch.no_grad():
@@ -65,6 +65,37 @@ def test_enlarged_reading(model, pairs):
     expected = -probability.gather(1, labels.long().clamp(max=3)[:, None])[:, 0].log()
     known = labels != 255
     torch.testing.assert_close(reading.loss[known], expected[known], rtol=1e-4, atol=1e-5)
+
+
+def test_reduced_reading(model, pairs):
+    """A network used to structures of half the size sees means of four pixels, and answers for all four of them."""
+    images, labels = pairs
+    reading = read_pairs(model, images, labels, scale=0.5)
+    small = images.float().reshape(3, 1, 32, 2, 32, 2).mean((3, 5))
+    inputs = model.data_preprocessor(dict(inputs=list(small.repeat(1, 3, 1, 1))))['inputs']
+    with torch.no_grad():
+        probability = model(inputs, mode='tensor').softmax(1)
+    large = F.interpolate(probability, scale_factor=2, mode='bilinear')
+    expected = -large.gather(1, labels.long().clamp(max=3)[:, None])[:, 0].log()
+    known = labels != 255
+    torch.testing.assert_close(reading.loss[known], expected[known], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ('resizing', 'expected'),
+    [
+        ([], 1),
+        ([dict(type='Resize', scale_factor=0.5, keep_ratio=True)], 0.5),
+        ([dict(type='Resize', scale=(1024, 512), keep_ratio=True)], 512 / 400),
+    ],
+)
+def test_the_scale_is_that_of_the_test_pipeline(segmentor_config, model, tmp_path, resizing, expected):
+    config, checkpoint = tmp_path / 'segmentor.py', tmp_path / 'segmentor.pth'
+    pipeline = [dict(type='LoadImageFromFile'), *resizing, dict(type='LoadAnnotations'), dict(type='PackSegInputs')]
+    whole = Config(dict(segmentor_config.to_dict(), test_dataloader=dict(dataset=dict(pipeline=pipeline))))
+    whole.dump(config)
+    torch.save(dict(state_dict=model.state_dict(), meta={}), checkpoint)
+    assert load_segmentor(str(config), str(checkpoint), 4).scale((400, 600)) == expected
 
 
 def test_class_iou_of_an_ignored_map_is_unknown():
@@ -98,7 +129,7 @@ def test_loading(model, segmentor_config, pairs, tmp_path):
     config, checkpoint = tmp_path / 'segmentor.py', tmp_path / 'segmentor.pth'
     segmentor_config.dump(config)
     torch.save(dict(state_dict=model.state_dict(), meta={}), checkpoint)
-    loaded = load_segmentor(str(config), str(checkpoint), 4)
+    loaded = load_segmentor(str(config), str(checkpoint), 4).model
     torch.testing.assert_close(read_pairs(loaded, *pairs).loss, read_pairs(model, *pairs).loss, equal_nan=True)
     with pytest.raises(ValueError, match='tells 4 classes apart, the pairs have 3'):
         load_segmentor(str(config), str(checkpoint), 3)

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from mmseg_pfdiff.datasets import MetalDAMDataset, PairFolder, PairRow
 from mmseg_pfdiff.datasets.metaldam_conversion import convert_release
-from mmseg_pfdiff.evaluation.agreement import load_segmentor
+from mmseg_pfdiff.evaluation.agreement import load_segmentor, read_pairs
 from mmseg_pfdiff.evaluation.memorisation import NearestTiles
 from mmseg_pfdiff.evaluation.pair_check import PairChecker, cut_windows, worst_windows
 from mmseg_pfdiff.evaluation.pair_filter import ignore_pixels, leave_out
@@ -162,6 +162,17 @@ def test_a_run_killed_while_labels_are_written_is_completed(data, segmentor, pai
         assert one.measures == pytest.approx(dict(two.measures), abs=1e-5)
         paths = [root / f'labels/{one.index:08d}.png' for root in (pairs, other)]
         assert paths[0].read_bytes() == paths[1].read_bytes()
+
+
+def test_a_segmentor_of_half_size_reads_pairs_at_half_size(data, segmentor, pairs):
+    checker = PairChecker(PairFolder(pairs), data, progress=lambda items, **_: items)
+    loaded = load_segmentor(str(segmentor[0]), str(segmentor[1]), 4)
+    half = loaded._replace(resizing=[dict(type='Resize', scale_factor=0.5, keep_ratio=True)])
+    checker.check_agreement(half)
+    read = [PairFolder(pairs).read(n) for n in range(12)]
+    images, labels = (torch.as_tensor(np.stack(maps)) for maps in zip(*read, strict=True))
+    expected = read_pairs(loaded.model, images, labels, checker.enlarge / 2).mean_iou
+    assert [row.measures['agreement'] for row in checker.result.rows] == pytest.approx(expected.tolist())
 
 
 def test_a_pair_that_would_lose_all_pixels_is_left_out(pairs):
