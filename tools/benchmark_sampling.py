@@ -27,8 +27,8 @@ from mmseg_pfdiff.evaluation.sampling_benchmark import (
 )
 from mmseg_pfdiff.generators import SAMPLERS, PairCascade
 from mmseg_pfdiff.generators.command_line import add_generator_arguments, check_generator_arguments, generator_files
-from mmseg_pfdiff.generators.descriptions import package_versions
 from mmseg_pfdiff.generators.opening import OpenedGenerator, open_generator
+from mmseg_pfdiff.package_versions import package_versions
 
 SHOWN = 8  # pairs in the picture of each row
 

@@ -33,6 +33,7 @@ def parse_args() -> argparse.Namespace:
         choices=['mark', 'ignore'],
         help='mark pairs that disagree more than real tiles as not kept, or write 255 where image and mask disagree',
     )
+    parser.add_argument('--no-copies', action='store_true', help='leave the search for copies out')
     parser.add_argument('--no-distances', action='store_true', help='leave KID and Frechet distance out')
     parser.add_argument('--side', type=int, help='windows that pairs are cut into; needed for reduced large pairs only')
     parser.add_argument('--out', help='folder for the report (default: PAIRS)')
@@ -42,6 +43,8 @@ def parse_args() -> argparse.Namespace:
     check_device(parser, args.device)
     if args.filter and not args.segmentor:
         parser.error('--filter needs --segmentor')
+    if args.drop_copies and args.no_copies:
+        parser.error('--drop-copies needs the search that --no-copies leaves out')
     if args.filter and args.held_out == 'test':
         parser.error('--filter chooses what is trained on, which the test part must not: use --held-out val')
     if args.batch_size < 1:
@@ -59,7 +62,8 @@ def main() -> None:
     folder.merge()  # of an interrupted run, so that pairs.csv is all there is
     checker = PairChecker(folder, args.real_root, args.held_out, args.side, args.batch_size, args.device)
     check, notes = checker.result, []
-    checker.check_copies()
+    if not args.no_copies:
+        checker.check_copies()
     if segmentor is not None:
         checker.check_agreement(segmentor)
     if args.drop_copies:

@@ -16,12 +16,12 @@ from mmseg_pfdiff.engine.launch import join_processes
 from mmseg_pfdiff.evaluation.folder_summary import folder_summary
 from mmseg_pfdiff.generators import PairCascade, TwoStageCascade
 from mmseg_pfdiff.generators.command_line import add_generator_arguments, check_generator_arguments, generator_files
-from mmseg_pfdiff.generators.descriptions import package_versions
 from mmseg_pfdiff.generators.generation import generate_pairs
 from mmseg_pfdiff.generators.opening import RequestSource, choose_requests, number_of_pairs, open_generator
 from mmseg_pfdiff.generators.opening_stages import open_stages
 from mmseg_pfdiff.generators.pair_records import MAX_INVENTED, MAX_MOVED, PairRecorder
 from mmseg_pfdiff.generators.two_stage import NothingAsked
+from mmseg_pfdiff.package_versions import package_versions
 from mmseg_pfdiff.phases import FractionSupport
 
 
@@ -69,7 +69,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
     args = parser.parse_args()
     check_generator_arguments(parser, args)
-    steering = (args.sr_cfg_options, args.fractions, args.target_mean, args.size, args.speck_area, args.plain)
+    steering = (args.fractions, args.target_mean, args.size, args.speck_area, args.plain)
     steering += (args.half, args.channels_last, args.compile)
     if bool(args.image_config) != bool(args.image_checkpoint):
         parser.error('--image-config and --image-checkpoint go together')
@@ -104,7 +104,7 @@ def steered(args: argparse.Namespace, device: str) -> Job:
 def two_stage(args: argparse.Namespace, device: str) -> Job:
     """What to draw with the two models of a baseline."""
     files = (args.config, args.checkpoint, args.image_config, args.image_checkpoint, args.sr_config, args.sr_checkpoint)
-    opened = open_stages(*files, args.sampler, args.steps, args.cfg_options)
+    opened = open_stages(*files, args.sampler, args.steps, args.cfg_options, args.sr_cfg_options)
     about = dict(classes=opened.classes, palette=opened.palette, **opened.description)
     return Job(TwoStageCascade(*opened[:3], device), NothingAsked(len(opened.classes)), None, about)
 

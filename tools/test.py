@@ -8,7 +8,7 @@ from mmengine.config import ConfigDict
 from mmengine.runner import Runner
 from mmengine.runner.checkpoint import CheckpointLoader
 
-from mmseg_pfdiff.engine.run_checks import check_run
+from mmseg_pfdiff.engine.run_checks import check_run, data_sets
 from mmseg_pfdiff.engine.run_config import add_run_arguments, read_run_config
 
 
@@ -22,10 +22,22 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def image_folder(dataset: ConfigDict) -> str | None:
-    """Folder of the images of a data set, below which its micrographs are named."""
-    prefix = dataset.get('data_prefix', {}).get('img_path')
+def data_folder(dataset: ConfigDict, kind: str) -> str | None:
+    """Folder of the images (`img_path`), below which micrographs are named, or of the label maps (`seg_map_path`)."""
+    prefix = dataset.get('data_prefix', {}).get(kind)
     return None if prefix is None else str(Path(dataset.get('data_root') or '', prefix))
+
+
+def check_out(out: str, tested: ConfigDict) -> None:
+    """Refuses to write predictions, which are named like micrographs, among the data.
+
+    Raises:
+        ValueError: `out` is a folder of a data set, or in one.
+    """
+    folders = [data_folder(one, kind) for one in data_sets(tested) for kind in ('img_path', 'seg_map_path')]
+    for folder in filter(None, folders):
+        if Path(out).resolve().is_relative_to(Path(folder).resolve()):
+            raise ValueError(f'--out {out} lies in {folder}, whose files it would replace: give a folder of its own.')
 
 
 def main() -> None:
@@ -39,14 +51,19 @@ def main() -> None:
         )
     check_run(config, ['test'])
     config.load_from = args.checkpoint
+    tested = config.test_dataloader.dataset
     evaluators = config.test_evaluator if isinstance(config.test_evaluator, list) else [config.test_evaluator]
     reports = [evaluator for evaluator in evaluators if evaluator.type == 'MicrographIoUMetric']
     if args.out and not reports:
         raise SystemExit('--out needs a test_evaluator of type MicrographIoUMetric.')
+    if args.out:
+        check_out(args.out, tested)
+    for evaluator in evaluators:
+        if evaluator.type in ('MicrographIoUMetric', 'PhaseFractionMetric'):
+            evaluator.image_root = data_folder(tested, 'img_path')
     for report in reports:
         report.setdefault('report_file', str(Path(config.work_dir, 'test.json')))
         report.output_dir = args.out
-        report.image_root = image_folder(config.test_dataloader.dataset)
     runner = Runner.from_cfg(config)
     state = CheckpointLoader.load_checkpoint(args.checkpoint, map_location='cpu')
     state = state.get('state_dict', state)

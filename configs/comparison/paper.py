@@ -52,17 +52,17 @@ methods = {
     ),
 }
 del _ddim, _guided
-# Estimated from counts of operations at 30 % of an A100's half-precision peak, not measured; the GANs' are guesses.
+# Estimated from counts of operations at 30 % of an A100's TF32 peak, not measured; the GANs' are guesses.
 seconds = dict(
     generator={
-        'pf-diffseg': 1.6,
-        'pair-sr': 6.5,
-        'seg-guided-mask': 1.6,
-        'seg-guided-image': 1.6,
+        'pf-diffseg': 3.3,
+        'pair-sr': 13,
+        'seg-guided-mask': 3.3,
+        'seg-guided-image': 3.3,
         'dcgan': 0.3,
         'pix2pixhd': 10,
     },
-    pairs=0.2,
+    pairs=0.7,
     segmentor=2,
     test=20,
 )

@@ -8,7 +8,8 @@ REAL = 'real'
 BUDGETS = ('epochs', 'iterations')
 # Fields of a method that decide which pairs are drawn and kept; the others say how they are used.
 DRAWING = (
-    'generator', 'image', 'super_resolution', 'options', 'super_resolution_options', 'arguments', 'drop_disagreeing'
+    'generator', 'image', 'super_resolution', 'options', 'image_options', 'super_resolution_options', 'arguments',
+    'drop_disagreeing',
 )  # fmt: skip
 
 
@@ -34,6 +35,7 @@ class Method(NamedTuple):
         image: Name of the image model of a two-stage baseline, or None.
         super_resolution: Name of the super-resolution model, or None.
         options: Settings over the generator's config when it draws, such as its guidance or its fractions.
+        image_options: The same over the config of the image model.
         super_resolution_options: The same over the config of the super-resolution model.
         arguments: Further arguments of `tools/generate_pairs.py`.
         pairs_of: Name of the method whose pairs this one takes, to use them in another way; or None.
@@ -48,6 +50,7 @@ class Method(NamedTuple):
     image: str | None = None
     super_resolution: str | None = None
     options: Mapping = {}
+    image_options: Mapping = {}
     super_resolution_options: Mapping = {}
     arguments: Sequence[str] = ()
     pairs_of: str | None = None

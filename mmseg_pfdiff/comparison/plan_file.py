@@ -7,7 +7,7 @@ from mmengine.config import Config
 
 from ..datasets.metaldam_splits import split_names
 from .plan import BUDGETS, DRAWING, REAL, Method, Plan, Training, method_generators
-from .run_configs import generator_config, segmentor_base
+from .run_configs import check_parts, generator_config, segmentor_base, with_data_root
 
 
 def read_plan(path: str | Path) -> Plan:
@@ -70,7 +70,8 @@ def _check(plan: Plan, path: str) -> None:
         _check_number(training.epochs, 1, f'{path}: generator {name!r}: epochs')
         generator_config(training, next(iter(plan.data.values())), plan.seeds[0])
     for name in plan.segmentors:
-        segmentor_base(plan, name)
+        for root in plan.data.values():
+            check_parts(with_data_root(segmentor_base(plan, name), root))
 
 
 def _check_number(value: object, least: int, what: str) -> None:

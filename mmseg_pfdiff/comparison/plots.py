@@ -15,10 +15,10 @@ def _colours(summary: Summary) -> dict[str, str]:
     return {method: COLOURS[n % len(COLOURS)] for n, method in enumerate(methods)}
 
 
-def _deviation(values: np.ndarray) -> np.ndarray:
-    """Of a sample, over its first axis, as the tables give it; 0 for a single value."""
-    with np.errstate(all='ignore'):
-        return np.nan_to_num(np.nanstd(values, axis=0, ddof=1)) if len(values) > 1 else np.zeros(values.shape[1:])
+def _deviation(values: np.ndarray) -> float:
+    """Of a sample, as the tables give it; 0 for a single value."""
+    known = values[~np.isnan(values)]
+    return float(known.std(ddof=1)) if len(known) > 1 else 0.0
 
 
 def class_plot(summary: Summary) -> Figure:
@@ -32,7 +32,7 @@ def class_plot(summary: Summary) -> Figure:
         for n, entry in enumerate(entries):
             places = np.arange(len(summary.classes)) + (n - (len(entries) - 1) / 2) * width
             means = [np.nanmean(column) if not np.isnan(column).all() else 0 for column in entry.class_iou.T]
-            spread = _deviation(entry.class_iou)
+            spread = [_deviation(column) for column in entry.class_iou.T]
             axis.bar(places, means, width, yerr=spread, color=colours[entry.method], label=entry.method, capsize=2)
         axis.set_xticks(range(len(summary.classes)), [name.replace('_', '\n') for name in summary.classes])
         axis.set_title(segmentor, fontsize=9)
@@ -61,7 +61,7 @@ def ratio_plot(summary: Summary) -> Figure:
 def _draw_curve(axis, method: str, curve: dict[int, list[float]], colour: str, shift: float) -> None:
     """A line over the ratios; training on real tiles alone is a level."""
     means = np.array([np.mean(values) for values in curve.values()])
-    spread = np.array([float(_deviation(np.array(values))) for values in curve.values()])
+    spread = np.array([_deviation(np.array(values)) for values in curve.values()])
     if method == REAL:
         axis.axhline(means[0], color=colour, linestyle='--', label=method)
         axis.axhspan(means[0] - spread[0], means[0] + spread[0], color=colour, alpha=0.1)

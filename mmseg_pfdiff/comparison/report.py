@@ -9,10 +9,10 @@ from ..evaluation.check_report import without_nan
 from ..evaluation.html_parts import Section, page, paragraph, plot, table
 from ..evaluation.result_table import markdown_table
 from ..files import write_atomically
+from ..package_versions import package_versions
 from .plots import class_plot, ratio_plot
 from .summary import Summary
 from .tables import TABLES, Rows
-from .workbench import installed_versions
 
 PLOTS = {'IoU of each class': class_plot, 'Validation mean IoU by ratio': ratio_plot}
 
@@ -27,12 +27,14 @@ def description(summary: Summary) -> list[str]:
     lines = [
         f'Plan {plan.name}: splits {", ".join(plan.data)}; seeds {", ".join(map(str, plan.seeds))}; ratios '
         f'{", ".join(map(str, plan.ratios))}; {plan.epochs} epochs. {budget}',
-        'The weights and the ratio were chosen on the validation part; the test part was read once for each seed. '
+        'The weights and the ratio were chosen on the validation part; the test part was read once for each seed'
+        f'{_tested_again(summary)}. '
         'Values are means and standard deviations over splits and seeds; fraction errors are in points. '
         'Intervals are 95 % bootstrap intervals over seeds and micrographs, paired, and rather too narrow with as few; '
         'each method rests on one training of its generators for a split, whose luck they do not cover.'
         + _where_classes_are(summary),
-        'Seconds a pair are wall clock, with opening models and writing files, and with whatever else the machine did.',
+        'Seconds are for a pair that is kept, wall clock, with opening models and writing files, and whatever else the '
+        'machine did.',
         "The paper's values are of other test micrographs, of ResNet-50 networks at 256x256, and the highest of its "
         'runs.',
     ]
@@ -64,12 +66,17 @@ def write_report(summary: Summary, folder: Path) -> Path:
     markdown = [f'# Comparison: {summary.plan.name}', *told]
     for title, rows in tables.items():
         markdown += [f'## {title}', markdown_table(rows, _columns(rows))]
-    content = dict(description=told, versions=installed_versions(), tables=tables, **_numbers(summary))
+    content = dict(description=told, versions=package_versions(), tables=tables, **_numbers(summary))
     write_atomically(folder / 'report.md', ('\n\n'.join(markdown) + '\n').encode())
     write_atomically(folder / 'report.json', (json.dumps(content, indent=1) + '\n').encode())
     html = page(f'Comparison: {summary.plan.name}', introduction, sections)
     write_atomically(folder / 'index.html', html.encode())
     return folder / 'index.html'
+
+
+def _tested_again(summary: Summary) -> str:
+    again = summary.tested_again
+    return f', and {again} times more, where another ratio was the best once the plan had grown' if again else ''
 
 
 def _where_classes_are(summary: Summary) -> str:

@@ -28,6 +28,29 @@ def with_data_root(config: Config, root: str) -> Config:
     return config
 
 
+def check_parts(config: Config) -> None:
+    """Sees that the validation and the test part of a config are there, and are not the same.
+
+    Raises:
+        FileNotFoundError: The images of one are not there.
+        ValueError: Both are the same folder.
+    """
+    folders = []
+    for part in ('val', 'test'):
+        dataset = config[f'{part}_dataloader'].dataset
+        folders.append(Path(dataset.data_root, dataset.get('data_prefix', {}).get('img_path', '')).resolve())
+        if not folders[-1].is_dir():
+            raise FileNotFoundError(
+                f'{part}_dataloader of {config.filename} looks for micrographs in {folders[-1]}, which is not there. A '
+                "comparison sets the data_root of all parts; data_prefix tells them apart, as in MetalDAM's layout."
+            )
+    if folders[0] == folders[1]:
+        raise ValueError(
+            f'{config.filename} validates and tests on the same micrographs, {folders[0]}: the ratio would be chosen '
+            "on the test part. Tell the parts apart by data_prefix, as in MetalDAM's layout."
+        )
+
+
 def segmentor_base(plan: Plan, segmentor: str) -> Config:
     """The config of a segmentor as the plan has it, before data and pairs.
 

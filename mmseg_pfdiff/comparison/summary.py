@@ -66,9 +66,10 @@ class Summary(NamedTuple):
         entries: Methods whose tests are all done.
         differences: Of any two of them with the same segmentor.
         curves: (segmentor, method) -> ratio -> validation mean IoU of each split and seed.
-        pair_seconds: Method -> seconds a pair, wall clock, with opening models and writing files; without methods whose
-            pairs are checked as well.
+        pair_seconds: Method -> seconds for a pair that is kept, wall clock, with opening models and writing files;
+            without methods whose pairs are checked as well.
         unfinished: (segmentor, method) whose tests are not all done.
+        tested_again: Tests of other ratios that were the best before the plan got more seeds or ratios.
     """
 
     plan: Plan
@@ -78,6 +79,7 @@ class Summary(NamedTuple):
     curves: dict[tuple[str, str], dict[int, list[float]]]
     pair_seconds: dict[str, float]
     unfinished: list[tuple[str, str]]
+    tested_again: int
 
 
 def summarise(bench: Workbench) -> Summary:
@@ -108,7 +110,16 @@ def summarise(bench: Workbench) -> Summary:
                 [read_test(bench.report(task)) for task in tests if task.about['split'] == split] for split in plan.data
             ]
             entries.append(_entry(bench, segmentor, method, results))
-    return Summary(plan, plan_classes(plan), entries, differences(entries), curves, pair_seconds(bench), unfinished)
+    return Summary(
+        plan,
+        plan_classes(plan),
+        entries,
+        differences(entries),
+        curves,
+        pair_seconds(bench),
+        unfinished,
+        sum(len(bench.reports(task)) - 1 for task in bench.tasks if task.kind == 'test' and bench.done(task)),
+    )
 
 
 def differences(entries: Sequence[Entry]) -> list[Difference]:
@@ -121,14 +132,14 @@ def differences(entries: Sequence[Entry]) -> list[Difference]:
 
 
 def pair_seconds(bench: Workbench) -> dict[str, float]:
-    """Method -> seconds a pair, over all splits whose pairs are done."""
+    """Method -> seconds for a pair that is kept, over all splits whose pairs are done."""
     spent = {}
     for task in bench.tasks:
         method = task.about.get('method')
         if task.kind == 'pairs' and bench.done(task) and not bench.plan.methods[method].drop_disagreeing:
             mark = bench.records.mark(task.name)
             seconds, pairs = spent.get(method, (0.0, 0))
-            spent[method] = (seconds + mark['seconds'], pairs + mark['pairs'])
+            spent[method] = (seconds + mark['seconds'], pairs + mark['kept'])
     return {method: seconds / pairs for method, (seconds, pairs) in spent.items()}
 
 

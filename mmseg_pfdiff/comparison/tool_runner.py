@@ -17,6 +17,7 @@ LAUNCHERS = {
     'mpi': ['mpirun', sys.executable],
 }
 MINUTE = 60.0
+PATIENCE = 40.0  # seconds between asking a command to end and ending it; torchrun gives its workers 30
 SHOWN = 2000  # last characters of the log of a command that failed
 
 
@@ -82,24 +83,27 @@ class ToolRunner:
         if time.monotonic() > self._deadline:
             raise OutOfTimeError
 
-    def _wait(self, process: subprocess.Popen, note: Callable[[], None] | None) -> int:
+    def _wait(self, process: subprocess.Popen, note: Callable[[], object]) -> int:
         noted = time.monotonic()
         while True:
             try:
                 return process.wait(timeout=0.5)
             except subprocess.TimeoutExpired:
                 self.check_time()
-            if note is not None and time.monotonic() > noted + MINUTE:
+            if time.monotonic() > noted + MINUTE:
                 note()
                 noted = time.monotonic()
 
 
 def stop(process: subprocess.Popen) -> None:
-    """Ends a process and all those it started."""
+    """Ends a process and those it started in its session.
+
+    A launcher's workers have sessions of their own: it ends them itself, and is given the time that takes.
+    """
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGTERM)
         with suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=20)
+            process.wait(timeout=PATIENCE)
         # Those it started may outlive it, and hold its lock.
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()

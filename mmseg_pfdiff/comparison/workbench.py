@@ -2,22 +2,20 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from shlex import quote
 
-from mmengine.config import Config
-
-from ..datasets import PairFolder
-from ..files import write_atomically
+from ..datasets import PairFolder, PairRow
+from ..evaluation.pair_filter import DISAGREE
+from ..package_versions import package_versions
+from .commands import TaskCommands
 from .fingerprints import data_identity, fingerprint
-from .plan import DRAWING, REAL, Plan
+from .plan import DRAWING, Plan
 from .results import best_weights, chosen_ratio
-from .run_configs import generator_config, segmentor_config, with_options
 from .task_records import TaskRecords
-from .tasks import Task, checking_run, last_checkpoint, list_tasks, pairs_owner, run_name
+from .tasks import Task, list_tasks, run_name
 from .tool_runner import ToolRunner
 
 # Generated pairs beyond those that are needed, as some are not kept.
@@ -26,7 +24,6 @@ SPARE = 1.05
 ROUNDS = 4
 LEAST_KEPT = 0.1
 WAIT = 5.0  # seconds between looks at what another process does
-PACKAGES = ('torch', 'diffusers', 'segmentation-models-pytorch', 'mmengine', 'onedl-mmengine', 'numpy')
 
 
 class Workbench:
@@ -44,6 +41,7 @@ class Workbench:
     def __init__(self, plan: Plan, work_dir: str | Path, runner: ToolRunner) -> None:
         self.plan, self.work_dir, self.runner = plan, Path(work_dir), runner
         self.records = TaskRecords(self.work_dir / 'state')
+        self.commands = TaskCommands(plan, self.work_dir, self.records)
         self.tasks = list_tasks(plan)
         self._digests: dict[str, str] = {}
 
@@ -70,6 +68,10 @@ class Workbench:
     def report(self, test: Task) -> Path:
         """What a test leaves: one file for each ratio, as more seeds may make another one the best."""
         return self.work_dir / test.name / f'x{self._chosen_ratio(test)}' / 'test.json'
+
+    def reports(self, test: Task) -> list[Path]:
+        """What a test left, of all ratios that were the best at some time."""
+        return sorted((self.work_dir / test.name).glob('x*/test.json'))
 
     def work(self) -> None:
         """Does what is not done yet, and waits for what other processes do.
@@ -105,7 +107,7 @@ class Workbench:
             # More pairs leave the first ones as they were, and what was trained on them.
             old = self.records.mark(task.name) if task.kind == 'pairs' else None
             record = dict(seconds=clock(), stamp=old['stamp'] if old else time.time(), about=task.about)
-            self.records.set_mark(task.name, dict(record, **origin, **found, versions=installed_versions()))
+            self.records.set_mark(task.name, dict(record, **origin, **found, versions=package_versions()))
             self._tidy(task)
             print(f'[{number}/{len(self.tasks)}] {task.name}: {clock():.0f} s', flush=True)
             return True
@@ -168,11 +170,11 @@ class Workbench:
             root = self.plan.data[task.about['split']]
             settings = dict(data=data_identity(root))
             if task.kind in ('generator', 'segmentor'):
-                settings['config'] = self._training_config(task).to_dict()
+                settings['config'] = self.commands.training_config(task).to_dict()
             elif task.kind == 'pairs':
                 method = self.plan.methods[task.about['method']]
                 settings['method'] = {key: value for key, value in method._asdict().items() if key in DRAWING and value}
-            pairs = str(self._pairs_of(task)) if task.kind == 'segmentor' else ''
+            pairs = str(self.commands.pairs_of(task)) if task.kind == 'segmentor' else ''
             self._digests[task.name] = fingerprint(settings, {root: 'data set', pairs: 'pairs'})
         return self._digests[task.name]
 
@@ -193,35 +195,21 @@ class Workbench:
             f'in this folder, then\n{command}'
         )
 
-    def _pairs_of(self, run: Task) -> Path | None:
-        """Pair folder that a training of a segmentor takes."""
-        method = run.about['method']
-        return (
-            None if method == REAL else self.work_dir / f'pairs/{run.about["split"]}/{pairs_owner(self.plan, method)}'
-        )
-
-    def _training_config(self, task: Task) -> Config:
-        about, plan = task.about, self.plan
-        if task.kind == 'generator':
-            return generator_config(plan.generators[about['generator']], plan.data[about['split']], plan.seeds[0])
-        return segmentor_config(plan, **about, pairs=self._pairs_of(task))
-
     def _chosen_ratio(self, test: Task) -> int:
         about = test.about
         return chosen_ratio(self.plan, self.records, about['split'], about['segmentor'], about['method'])
 
     def _do_generator(self, task: Task) -> dict:
-        self._train(task)
+        self._run(task, self.commands.train(task))
         return {}
 
     def _do_pairs(self, task: Task) -> dict:
         needed = int(task.units)
-        command = self._generation_command(task)
         number = math.ceil(SPARE * needed)
         for _ in range(ROUNDS):
-            self._run(task, [*command, '--num', str(number)])
+            self._run(task, self.commands.draw_pairs(task, number))
             if self.plan.methods[task.about['method']].drop_disagreeing:
-                self._drop_disagreeing(task)
+                self._run(task, self.commands.drop_disagreeing(task), alone=True)
             rows = PairFolder(self.work_dir / task.name).rows()
             kept = sum(row.kept for row in rows)
             if kept >= needed:
@@ -229,76 +217,31 @@ class Workbench:
             if kept < LEAST_KEPT * len(rows):
                 break
             number = math.ceil(SPARE * len(rows) * needed / kept)
-        raise RuntimeError(
-            f'{task.name}: only {kept} of {len(rows)} pairs are kept, {needed} are needed. Guide the generator '
-            "(model.fraction_guidance), let more pixels move (--max-moved in the method's arguments), or lower the "
-            'ratios.'
-        )
-
-    def _generation_command(self, task: Task) -> list[str]:
-        """The command that draws the pairs of a method, without their number."""
-        method = self.plan.methods[task.about['method']]
-        generator = self._model(task, method.generator, method.options)
-        command = ['generate_pairs.py', *generator, '--out', str(self.work_dir / task.name)]
-        if method.image:
-            config, checkpoint = self._model(task, method.image)
-            command += ['--image-config', config, '--image-checkpoint', checkpoint]
-        if method.super_resolution:
-            config, checkpoint = self._model(task, method.super_resolution, method.super_resolution_options)
-            command += ['--sr-config', config, '--sr-checkpoint', checkpoint]
-        return [*command, *method.arguments]
-
-    def _drop_disagreeing(self, task: Task) -> None:
-        """Marks the pairs as not kept whose masks a network of real tiles contradicts."""
-        split = task.about['split']
-        run = checking_run(self.plan, split)
-        command = ['check_pairs.py', str(self.work_dir / task.name), '--real-root', self.plan.data[split]]
-        command += ['--segmentor', *self._tested(run), '--filter', 'mark', '--no-distances']
-        self._run(task, command, alone=True)
+        raise RuntimeError(f'{task.name}: {too_few(rows, needed)}')
 
     def _do_segmentor(self, task: Task) -> dict:
-        self._train(task)
+        self._run(task, self.commands.train(task))
         weights, score = best_weights(self.work_dir / task.name)
         return dict(weights=weights.name, validation=score)
 
     def _do_test(self, task: Task) -> dict:
         ratio = self._chosen_ratio(task)
         run = run_name(**task.about, ratio=ratio)
-        self._run(task, ['test.py', *self._tested(run), '--work-dir', str(self.report(task).parent)], alone=True)
+        self._run(task, self.commands.test(run, self.report(task)), alone=True)
         return dict(ratio=ratio)
-
-    def _tested(self, run: str) -> tuple[str, str]:
-        """Config and best weights of a segmentor."""
-        return str(self.records.config(run)), str(self.work_dir / run / self.records.mark(run)['weights'])
-
-    def _model(self, pairs: Task, name: str, options: Mapping | None = None) -> tuple[str, str]:
-        """Config and checkpoint of a trained generator, under the settings that its pairs are drawn with."""
-        task = f'generators/{pairs.about["split"]}/{name}'
-        path = self.records.config(task)
-        if options:
-            config = with_options(Config.fromfile(path), options)
-            path = self.records.config(f'{pairs.name}/{name}')
-            write_atomically(path, config.pretty_text.encode())
-        return str(path), last_checkpoint(self.work_dir / task)
-
-    def _train(self, task: Task) -> None:
-        # The Runner writes the config it was given, with its own additions, to the work dir: ours lies elsewhere.
-        config, folder = self.records.config(task.name), self.work_dir / task.name
-        write_atomically(config, self._training_config(task).pretty_text.encode())
-        if (folder / 'last_checkpoint').exists():  # the folder may have been moved since
-            write_atomically(folder / 'last_checkpoint', last_checkpoint(folder).encode())
-        self._run(task, ['train.py', str(config), '--work-dir', str(folder), '--resume'])
 
     def _run(self, task: Task, arguments: list[str], alone: bool = False) -> None:
         self.runner.run(arguments, self.records.log(task.name), self._lock, alone, self._note)
 
 
-def installed_versions() -> dict[str, str]:
-    """Versions of the packages that decide results."""
-    found = {}
-    for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
+def too_few(rows: Sequence[PairRow], needed: int) -> str:
+    """What to do where a generator draws too few pairs that are kept."""
+    kept, contradicted = sum(row.kept for row in rows), sum(DISAGREE in row.reason for row in rows)
+    if contradicted > (len(rows) - kept) / 2:
+        advice = 'most of the others are contradicted by the segmentor: train the generator longer, or do not filter'
+    else:
+        advice = (
+            "guide the generator (model.fraction_guidance), let more pixels move (--max-moved in the method's "
+            'arguments), or lower the ratios'
+        )
+    return f'only {kept} of {len(rows)} pairs are kept, {needed} are needed; {advice}.'

@@ -16,6 +16,7 @@ from mmseg.models import BaseSegmentor
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..engine.run_checks import data_sets
 from ..phases import IGNORE_INDEX
 from ..trained_models import build_model, load_weights
 
@@ -85,7 +86,8 @@ def load_segmentor(config: str | Config, checkpoint: str, num_classes: int, devi
 
     Raises:
         FileNotFoundError: No such file.
-        ValueError: The config is of no segmentor, of one of other classes, or the weights do not fit.
+        ValueError: The config is of no segmentor, of one of other classes, or has no test pipeline, or the weights do
+            not fit.
     """
     config = Config.fromfile(config) if not isinstance(config, Config) else config
     init_default_scope(config.get('default_scope', 'mmseg'))
@@ -93,9 +95,19 @@ def load_segmentor(config: str | Config, checkpoint: str, num_classes: int, devi
     if model.out_channels != num_classes:
         raise ValueError(f'{config.filename} tells {model.out_channels} classes apart, the pairs have {num_classes}.')
     load_weights(model, checkpoint, config)
+    return TrainedSegmentor(model.to(device).eval(), _resizing(config))
+
+
+def _resizing(config: Config) -> list[dict]:
+    """The transforms of a config's test pipeline that change the size of a micrograph."""
     tested = config.get('test_dataloader', {}).get('dataset', {})
-    resizing = [one for one in tested.get('pipeline', []) if 'Resize' in one['type']]
-    return TrainedSegmentor(model.to(device).eval(), resizing)
+    pipelines = [one.pipeline for one in data_sets(tested) if 'pipeline' in one]
+    if not pipelines:
+        raise ValueError(
+            f'{config.filename} has no test_dataloader.dataset.pipeline, which tells at what size the segmentor is '
+            'shown micrographs.'
+        )
+    return [one for one in pipelines[0] if 'Resize' in getattr(one['type'], '__name__', one['type'])]
 
 
 @torch.no_grad()

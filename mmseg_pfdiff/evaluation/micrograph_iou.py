@@ -148,6 +148,7 @@ class MicrographIoUMetric(IoUMetric):
 
         metrics['wIoU'] = area_weighted_iou([areas for _, areas in results])
         rows = [micrograph_row(name, areas, classes) for name, areas in [*results, ('all', total)]]
+        rows[-1]['wIoU'] = None if math.isnan(metrics['wIoU']) else metrics['wIoU']
         table = PrettyTable(['Micrograph', 'aAcc', 'mIoU', *(f'IoU.{c}' for c in classes)])
         for row in rows:
             table.add_row([row['micrograph'], *map(_text, (row['aAcc'], row['mIoU'], *row['IoU'].values()))])
@@ -168,15 +169,23 @@ def micrograph_row(name: str, areas: Sequence[Tensor], classes: Sequence[str]) -
 
     Returns:
         `micrograph`, `aAcc`, `mIoU` and `IoU` (class -> value), in per cent; None for a class that is absent from the
-        label map, and for all when no pixel is labelled. And `pixels`: `intersection`, `predicted` and `labelled`, each
-        a list of K counts, from which all else follows.
+        label map, and for all when no pixel is labelled. `fraction_error` (class -> predicted minus labelled phase
+        fraction, in points). And `pixels`: `intersection`, `predicted` and `labelled`, each a list of K counts, from
+        which all else follows.
     """
-    intersect, union, _, labelled = (area.double() for area in areas)
+    intersect, union, predicted, labelled = (area.double() for area in areas)
     iou = (100 * intersect / union).where(labelled > 0, torch.nan)
     values = [100 * intersect.sum() / labelled.sum(), iou.nanmean(), *iou]
     accuracy, mean, *iou = (None if value.isnan() else float(value) for value in values)
-    pixels = {key: areas[n].tolist() for key, n in (('intersection', 0), ('predicted', 2), ('labelled', 3))}
-    return dict(micrograph=name, aAcc=accuracy, mIoU=mean, IoU=dict(zip(classes, iou, strict=True)), pixels=pixels)
+    errors = [None if value.isnan() else float(value) for value in 100 * (predicted - labelled) / labelled.sum()]
+    return dict(
+        micrograph=name,
+        aAcc=accuracy,
+        mIoU=mean,
+        IoU=dict(zip(classes, iou, strict=True)),
+        fraction_error=dict(zip(classes, errors, strict=True)),
+        pixels={key: areas[n].tolist() for key, n in (('intersection', 0), ('predicted', 2), ('labelled', 3))},
+    )
 
 
 def area_weighted_iou(areas: Sequence[Sequence[Tensor]]) -> float:
@@ -201,7 +210,8 @@ def write_report(path: Path, rows: Sequence[dict]) -> None:
     """Writes the rows of :func:`micrograph_row`, the whole file or none.
 
     Args:
-        path: `.json`: the rows as a list; `.csv`: `micrograph,aAcc,mIoU,IoU.<class>...`, absent classes empty.
+        path: `.json`: the rows as a list; `.csv`: `micrograph,aAcc,mIoU,IoU.<class>...,fraction_error.<class>...`,
+            absent classes empty.
         rows: At least one.
     """
     if path.suffix == '.json':
@@ -209,8 +219,11 @@ def write_report(path: Path, rows: Sequence[dict]) -> None:
     else:
         buffer = io.StringIO()
         writer = csv.writer(buffer, lineterminator='\n')
-        writer.writerow(['micrograph', 'aAcc', 'mIoU', *(f'IoU.{c}' for c in rows[0]['IoU'])])
-        writer.writerows([row['micrograph'], row['aAcc'], row['mIoU'], *row['IoU'].values()] for row in rows)
+        by_class = [f'{key}.{name}' for key in ('IoU', 'fraction_error') for name in rows[0][key]]
+        writer.writerow(['micrograph', 'aAcc', 'mIoU', *by_class])
+        for row in rows:
+            values = [*row['IoU'].values(), *row['fraction_error'].values()]
+            writer.writerow([row['micrograph'], row['aAcc'], row['mIoU'], *values])
         text = buffer.getvalue()
     write_atomically(path, text.encode())
 

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
 
 import torch
 from mmengine.evaluator import BaseMetric
@@ -11,6 +10,7 @@ from mmseg.registry import METRICS
 from prettytable import PrettyTable
 
 from ..phases import IGNORE_INDEX, phase_fractions
+from .prediction_files import relative_name
 
 
 @METRICS.register_module()
@@ -18,18 +18,25 @@ class PhaseFractionMetric(BaseMetric):
     """Error of the predicted phase fractions, in percentage points of the labelled pixels of each micrograph.
 
     Logged are `fraction_error`, the mean absolute error over micrographs and classes, `fraction_error.<class>`, and
-    `fraction_bias.<class>`, the mean of predicted minus labelled. A table of all micrographs is printed. Classes that a
-    micrograph lacks count: predicting some of them is an error of its fractions.
+    `fraction_bias.<class>`, the mean of predicted minus labelled. A table of all micrographs is printed, with the error
+    of each class. Classes that a micrograph lacks count: predicting some of them is an error of its fractions.
 
     Args:
         ignore_index: Label of the pixels that are not counted.
+        image_root: Folder of the images, below which micrographs are named; without it, by their file names.
         collect_device: Of `BaseMetric`.
         prefix: Of `BaseMetric`.
     """
 
-    def __init__(self, ignore_index: int = IGNORE_INDEX, collect_device: str = 'cpu', prefix: str | None = None):
+    def __init__(
+        self,
+        ignore_index: int = IGNORE_INDEX,
+        image_root: str | None = None,
+        collect_device: str = 'cpu',
+        prefix: str | None = None,
+    ) -> None:
         super().__init__(collect_device, prefix)
-        self.ignore_index = ignore_index
+        self.ignore_index, self.image_root = ignore_index, image_root
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Measures the fractions of a batch.
@@ -48,7 +55,7 @@ class PhaseFractionMetric(BaseMetric):
             predicted = torch.where(known, sample['pred_sem_seg']['data'][0].cpu(), IGNORE_INDEX)
             label = torch.where(known, label, IGNORE_INDEX)
             found = [100 * phase_fractions(part, num_classes) for part in (predicted, label)]
-            self.results.append((Path(sample.get('img_path', '-')).stem, *found))
+            self.results.append((relative_name(sample.get('img_path', '-'), self.image_root), *found))
 
     def compute_metrics(self, results: list) -> dict[str, float]:
         """Means over the micrographs; prints the table.
@@ -64,8 +71,9 @@ class PhaseFractionMetric(BaseMetric):
             return {'fraction_error': math.nan}
         table = PrettyTable(['Micrograph', *classes])
         for name, predicted, labelled in results:
-            table.add_row([name, *(f'{p:.2f} / {t:.2f}' for p, t in zip(predicted, labelled, strict=True))])
-        print_log(f'phase fractions in percent, predicted / labelled:\n{table}', logger='current')
+            both = zip(predicted.tolist(), labelled.tolist(), strict=True)
+            table.add_row([name, *(f'{p:.2f} / {t:.2f} ({p - t:+.2f})' for p, t in both)])
+        print_log(f'phase fractions in percent, predicted / labelled (error in points):\n{table}', logger='current')
         errors = torch.stack([predicted - labelled for _, predicted, labelled in results])
         by_class, bias = errors.abs().mean(0), errors.mean(0)
         metrics = {'fraction_error': by_class.mean().item()}

@@ -1,5 +1,6 @@
 """Predicted label maps on disk: index PNGs for programs, overlays for people."""
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from ..files import write_atomically
 from .pair_grid import colour_labels
 
 OPACITY = 0.4
@@ -57,5 +59,6 @@ def write_prediction(
         (indexed, Path(folder, f'{name}.png')),
         (Image.fromarray(overlay.round().astype(np.uint8)), Path(folder, 'overlays', f'{name}.png')),
     ):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        picture.save(path)
+        buffer = io.BytesIO()
+        picture.save(buffer, 'PNG')
+        write_atomically(path, buffer.getvalue())

@@ -1,14 +1,11 @@
 """What identifies the makers of pairs in a pair folder."""
 
 import hashlib
-from importlib.metadata import version
 
-import diffusers
 from mmengine.config import Config
 
 from ..files import file_sha256
 from ..phases import FractionSampler
-from ..version import __version__
 
 
 def describe_part(config: Config, checkpoint: str, sampler: dict) -> dict:
@@ -48,11 +45,4 @@ def describe_fractions(sampler: FractionSampler, config: Config) -> dict:
         settings=config.get('fraction_sampler', {}),
         sigma=sampler.sigma,
         epsilon=sampler.epsilon,
-    )
-
-
-def package_versions() -> dict[str, str]:
-    """Versions that influence what is drawn."""
-    return dict(
-        mmseg_pfdiff=__version__, torch=version('torch'), diffusers=diffusers.__version__, numpy=version('numpy')
     )

@@ -47,6 +47,7 @@ def open_stages(
     sampler: str | None = None,
     steps: int | None = None,
     cfg_options: Mapping | None = None,
+    sr_cfg_options: Mapping | None = None,
 ) -> OpenedStages:
     """Opens what the command line of a tool names.
 
@@ -60,6 +61,7 @@ def open_stages(
         sampler: Short name of a sampler in place of those of the configs; for diffusion models.
         steps: Number of steps in place of the samplers'.
         cfg_options: Settings over the mask model's config.
+        sr_cfg_options: The same over the config of the super-resolution model.
 
     Returns:
         The models and what to know of them.
@@ -76,7 +78,7 @@ def open_stages(
     super_resolution, described = None, dict(mask_model=mask_described, image_model=image_described)
     if sr_config:
         super_resolution, described['super_resolution'] = open_super_resolution(
-            sr_config, sr_checkpoint, sampler, steps
+            sr_config, sr_checkpoint, sampler, steps, sr_cfg_options
         )
     dataset = DATASETS.build({**first.train_dataloader.dataset, 'lazy_init': True})
     return OpenedStages(

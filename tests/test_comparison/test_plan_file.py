@@ -8,9 +8,13 @@ from mmseg_pfdiff.comparison.tasks import list_tasks
 from ..running import ROOT
 from .conftest import write_plan
 
+OFTEN = {'train_cfg.val_interval': 1}
+
 
 def test_every_plan_of_the_project_reads(tmp_path, demo_data):
     paths = sorted((ROOT / 'configs/comparison').glob('*.py'))
+    for part in ('val', 'test'):
+        (tmp_path / 'img_dir' / part).mkdir(parents=True)
     for path in paths:
         text = path.read_text().replace("'../", f"'{ROOT}/configs/")
         (tmp_path / path.name).write_text(text)
@@ -66,6 +70,16 @@ def test_what_does_not_fit_is_named(demo_data, tmp_path):
             dict(segmentor_options={'train_cfg.val_interval': 3}),
             ValueError,
             'lacks .*val_interval of at most 2',
+        ),
+        (
+            dict(segmentor_options={**OFTEN, 'test_dataloader.dataset.data_prefix': dict(img_path='img_dir/val')}),
+            ValueError,
+            'validates and tests on the same micrographs',
+        ),
+        (
+            dict(segmentor_options={**OFTEN, 'val_dataloader.dataset.data_prefix': dict(img_path='images')}),
+            FileNotFoundError,
+            'val_dataloader of .* looks for micrographs in .*images, which is not there',
         ),
         (dict(segmentor_options={'train_cfg.val_interval.a': 3}), ValueError, 'is no plan of a comparison'),
         (dict(seconds=dict(pair=1)), ValueError, r"got \['pair'\]"),

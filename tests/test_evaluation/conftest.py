@@ -21,5 +21,6 @@ def segmentor_config() -> Config:
                 ),
                 test_cfg=dict(mode='whole'),
             ),
+            test_dataloader=dict(dataset=dict(type='BaseSegDataset', pipeline=[dict(type='LoadImageFromFile')])),
         )
     )

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from mmcv.transforms import Resize
 from mmengine.config import Config
 from mmengine.structures import PixelData
 from mmseg.registry import MODELS
@@ -85,17 +86,19 @@ def test_reduced_reading(model, pairs):
     ('resizing', 'expected'),
     [
         ([], 1),
+        ([dict(type=Resize, scale_factor=0.25)], 0.25),
         ([dict(type='Resize', scale_factor=0.5, keep_ratio=True)], 0.5),
         ([dict(type='Resize', scale=(1024, 512), keep_ratio=True)], 512 / 400),
     ],
 )
 def test_the_scale_is_that_of_the_test_pipeline(segmentor_config, model, tmp_path, resizing, expected):
-    config, checkpoint = tmp_path / 'segmentor.py', tmp_path / 'segmentor.pth'
     pipeline = [dict(type='LoadImageFromFile'), *resizing, dict(type='LoadAnnotations'), dict(type='PackSegInputs')]
-    whole = Config(dict(segmentor_config.to_dict(), test_dataloader=dict(dataset=dict(pipeline=pipeline))))
-    whole.dump(config)
+    inner = dict(type='BaseSegDataset', pipeline=pipeline)
+    checkpoint = tmp_path / 'segmentor.pth'
     torch.save(dict(state_dict=model.state_dict(), meta={}), checkpoint)
-    assert load_segmentor(str(config), str(checkpoint), 4).scale((400, 600)) == expected
+    for dataset in (inner, dict(type='ConcatDataset', datasets=[inner])):
+        config = Config({**segmentor_config.to_dict(), 'test_dataloader': dict(dataset=dataset)})
+        assert load_segmentor(config, str(checkpoint), 4).scale((400, 600)) == expected
 
 
 def test_class_iou_of_an_ignored_map_is_unknown():
@@ -136,6 +139,9 @@ def test_loading(model, segmentor_config, pairs, tmp_path):
     torch.save(dict(state_dict={}), checkpoint)
     with pytest.raises(ValueError, match='does not fit the network'):
         load_segmentor(str(config), str(checkpoint), 4)
+    torch.save(dict(state_dict=model.state_dict(), meta={}), checkpoint)
+    with pytest.raises(ValueError, match=r'no test_dataloader.dataset.pipeline'):
+        load_segmentor(Config(dict(model=segmentor_config.model)), str(checkpoint), 4)
     Config(dict(model=dict(type='PFDiffSeg'))).dump(config)
     with pytest.raises(ValueError, match='config of a PFDiffSeg, no segmentor'):
         load_segmentor(str(config), str(checkpoint), 4)

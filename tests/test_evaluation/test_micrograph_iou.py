@@ -87,7 +87,8 @@ def test_report_per_micrograph(maps, tmp_path, suffix):
     else:
         with path.open() as file:
             table = list(csv.DictReader(file))
-        assert list(table[0]) == ['micrograph', 'aAcc', 'mIoU', *(f'IoU.{c}' for c in CLASSES)]
+        by_class = [f'{key}.{c}' for key in ('IoU', 'fraction_error') for c in CLASSES]
+        assert list(table[0]) == ['micrograph', 'aAcc', 'mIoU', *by_class]
         names = [row.pop('micrograph') for row in table]
         values = [{key: float(text) if text else None for key, text in row.items()} for row in table]
         rows = [
@@ -116,6 +117,8 @@ def test_known_values_and_a_false_positive_of_an_absent_class(tmp_path):
     a, b, _ = json.loads(path.read_text())
     assert a['IoU'] == dict(matrix=100, austenite=50, martensite_austenite=None, defect=None)
     assert a['mIoU'] == 75
+    # Labelled 50 / 50 / 0 / 0 %, predicted 50 / 25 / 0 / 25 %.
+    assert a['fraction_error'] == dict(matrix=0, austenite=-25, martensite_austenite=0, defect=25)
     assert a['aAcc'] == 75
     assert b['IoU'] == dict(matrix=100, austenite=None, martensite_austenite=None, defect=100)
     assert b['mIoU'] == 100
@@ -139,7 +142,8 @@ def test_a_micrograph_without_labels(tmp_path):
     metrics = evaluate([ignored, sample('a', [[0]], [[0]])], report_file=str(path))
     empty = json.loads(path.read_text())[0]
     assert empty.pop('pixels') == dict.fromkeys(('intersection', 'predicted', 'labelled'), [0] * 4)
-    assert empty == dict(micrograph='empty', aAcc=None, mIoU=None, IoU=dict.fromkeys(CLASSES))
+    nothing = dict.fromkeys(CLASSES)
+    assert empty == dict(micrograph='empty', aAcc=None, mIoU=None, IoU=nothing, fraction_error=nothing)
     assert metrics['mIoU'] == metrics['wIoU'] == 100
 
 
@@ -179,6 +183,7 @@ def test_the_weighted_mean_over_micrographs(maps, tmp_path):
     means = [np.mean([v for v in plain_iou(*pair)[0] if v is not None]) for pair in maps]
     weights = [(label != 255).sum() for _, label in maps]
     assert metrics['wIoU'] == pytest.approx(np.average(means, weights=weights))
+    assert json.loads(path.read_text())[-1]['wIoU'] == metrics['wIoU']
     for row, (predicted, label) in zip(json.loads(path.read_text()), maps, strict=False):
         known = label != 255
         for name, values in (('labelled', label), ('predicted', predicted)):

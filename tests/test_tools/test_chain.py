@@ -260,6 +260,15 @@ def test_a_checkpoint_of_another_number_of_classes_is_not_tested(data, tmp_path)
         )  # fmt: skip
 
 
+@pytest.mark.parametrize('folder', ['ann_dir/test', 'img_dir/test/predictions'])
+def test_predictions_are_not_written_among_the_data(data, generators, tmp_path, folder):
+    with pytest.raises(SystemExit, match=f'--out .*{folder} lies in .*, whose files it would replace'):
+        run_tool(
+            'test.py', CONFIGS / 'unet_r18_128x128_real.py', generators / 'g/epoch_1.pth', '--work-dir', tmp_path,
+            '--out', data / folder, '--cfg-options', f'test_dataloader.dataset.data_root={data}',
+        )  # fmt: skip
+
+
 def test_generators_have_no_test(generators, tmp_path):
     with pytest.raises(SystemExit, match='has no test part'):
         run_tool('test.py', CONFIGS / 'pf-diffseg_tiny-64x64.py', generators / 'g/epoch_1.pth')
