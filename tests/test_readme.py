@@ -1,6 +1,7 @@
 """What the README tells a user to write works."""
 
 import re
+import shlex
 import textwrap
 from pathlib import Path
 
@@ -11,33 +12,65 @@ from mmseg.registry import DATASETS, MODELS
 from PIL import Image
 
 from mmseg_pfdiff.datasets import PairFolder, PairRow
-from mmseg_pfdiff.datasets.tile_folder import tile_folder
+from mmseg_pfdiff.evaluation.real_tiles import held_out_tiles, training_tiles
 from mmseg_pfdiff.generators.loading import build_fraction_sampler
+
+from .running import run_tool
 
 CLASSES = ('ferrite', 'pearlite', 'cementite')
 PALETTE = [[0, 114, 178], [240, 228, 66], [213, 94, 0]]
 ROOT = Path(__file__).parents[1]
 README = (ROOT / 'README.md').read_text()
+SIZES = dict(train=(256, 300), val=(270, 256), test=(256, 256))
 
 
-def test_config_for_own_data(tmp_path):
-    [block] = re.findall(r'\n( +_base_ = .\.\./pfdiff/pf-diffseg.*?richest=0\.1\)\]\))\n', README, re.DOTALL)
-    text = textwrap.dedent(block).replace('../pfdiff', str(ROOT / 'configs/pfdiff'))
-    (tmp_path / 'mine.py').write_text(text)
-    for name in ('images', 'labels'):
-        (tmp_path / name).mkdir()
-    label = np.random.default_rng(0).integers(0, 3, (256, 300)).astype(np.uint8)
-    Image.fromarray(label).save(tmp_path / 'images/a.png')
-    Image.fromarray(label).save(tmp_path / 'labels/a.png')
-    tile_folder(tmp_path / 'images', tmp_path / 'labels', tmp_path / 'tiles', num_classes=3)
-    config = Config.fromfile(tmp_path / 'mine.py')
-    unet = dict(block_out_channels=(8, 16), layers_per_block=1, norm_num_groups=4)
-    config.merge_from_dict(
-        {f'{part}_dataloader.dataset.data_root': str(tmp_path / 'tiles') for part in ('train', 'val')}
-    )
-    config.model.unet = unet
+def own_micrograph(part):
+    return np.random.default_rng(list(SIZES).index(part)).integers(0, 3, SIZES[part]).astype(np.uint8)
+
+
+@pytest.fixture
+def own_data(tmp_path, monkeypatch):
+    """The README's command, run where a micrograph of each part lies; paths are from there."""
+    monkeypatch.chdir(tmp_path)
+    for part in SIZES:
+        label = own_micrograph(part)
+        for folder, pixels in (('images', label * 100), ('labels', label)):
+            path = Path('my', part, folder, f'{part}0.png')
+            path.parent.mkdir(parents=True)
+            Image.fromarray(pixels).save(path)
+    [command] = re.findall(r'python tools/(dataset_converters/micrographs\.py data/mine .*?)\n\n', README, re.DOTALL)
+    tool, *arguments = shlex.split(command.replace('\\\n', ''))
+    run_tool(tool, *arguments)
+    return Path('data/mine')
+
+
+def readme_config(pattern):
+    """A config that the README prints, its base where it lies."""
+    [block] = re.findall(pattern, README, re.DOTALL)
+    Path('mine.py').write_text(textwrap.dedent(block).replace('../pfdiff', str(ROOT / 'configs/pfdiff')))
+    return Config.fromfile('mine.py')
+
+
+def paths_and_classes(dataset):
+    infos = [dataset.get_data_info(index) for index in range(len(dataset))]
+    return {(info['img_path'], info['seg_map_path']) for info in infos}, dataset.metainfo['classes']
+
+
+def expected_paths(*names):
+    return {tuple(str(Path('data/mine') / name.format(kind)) for kind in ('img_dir', 'ann_dir')) for name in names}
+
+
+TILES = expected_paths('tiles/{}/train/train0_y0000_x0000.png', 'tiles/{}/train/train0_y0000_x0044.png')
+
+
+@pytest.mark.usefixtures('own_data')
+def test_config_for_own_data():
+    config = readme_config(r'\n( +_base_ = .\.\./pfdiff/pf-diffseg.*?richest=0\.1\)\]\))\n')
+    config.model.unet = dict(block_out_channels=(8, 16), layers_per_block=1, norm_num_groups=4)
     model = MODELS.build(config.model)
     dataset = DATASETS.build(config.train_dataloader.dataset)
+    for one in (dataset, DATASETS.build(config.val_dataloader.dataset)):
+        assert paths_and_classes(one) == (TILES, CLASSES)
     batch = model.data_preprocessor(
         dict(
             inputs=[dataset[0]['inputs'], dataset[1]['inputs']],
@@ -46,29 +79,39 @@ def test_config_for_own_data(tmp_path):
     )
     assert batch['inputs']['pairs'].shape == (2, 3, 128, 128)
     assert model(**batch, mode='loss')['loss_mse'].item() == pytest.approx(1, abs=0.3)
-    assert build_fraction_sampler(config).classes == ('ferrite', 'pearlite', 'cementite')
+    assert build_fraction_sampler(config).classes == CLASSES
 
 
-def test_segmentor_config_for_own_data(tmp_path):
-    [block] = re.findall(r'\n( +_base_ = .\.\./pfdiff/unet_r50.*?num_classes=3\)\))\n', README, re.DOTALL)
-    text = textwrap.dedent(block).replace('../pfdiff', str(ROOT / 'configs/pfdiff'))
-    (tmp_path / 'mine.py').write_text(text)
-    label = np.random.default_rng(0).integers(0, 3, (256, 256)).astype(np.uint8)
-    for folder in ('img_dir', 'ann_dir', 'images', 'labels'):
-        (tmp_path / folder).mkdir()
-        Image.fromarray(label).save(tmp_path / folder / 'a.png')
-    pairs = PairFolder.create(tmp_path / 'pairs', dict(classes=CLASSES, palette=PALETTE))
-    for index in range(8):
+@pytest.mark.usefixtures('own_data')
+def test_segmentor_config_for_own_data():
+    label = own_micrograph('test')
+    pairs = PairFolder.create('data/synthetic/mine', dict(classes=CLASSES, palette=PALETTE))
+    for index in range(16):
         pairs.write(PairRow(index, 0, 'uniform', (1, 0, 0), (1, 0, 0)), label[:128, :128], label[:128, :128])
-    config = Config.fromfile(tmp_path / 'mine.py')
+    config = readme_config(r'\n( +_base_ = .\.\./pfdiff/unet_r50.*?num_classes=3\)\))\n')
     mix = config.train_dataloader.dataset
-    mix.real.data_root, mix.synthetic.data_root = str(tmp_path), str(tmp_path / 'pairs')
+    assert paths_and_classes(DATASETS.build(mix.real)) == (TILES, CLASSES)
     dataset = DATASETS.build(mix)
-    assert len(dataset) == 9 and dataset[0]['inputs'].shape == dataset[8]['inputs'].shape == (3, 256, 256)
-    for loader in (config.val_dataloader, config.test_dataloader):
-        loader.dataset.data_root = str(tmp_path)
-        assert DATASETS.build(loader.dataset).metainfo['classes'] == CLASSES
+    assert len(dataset) == 18 and dataset[0]['inputs'].shape == dataset[17]['inputs'].shape == (3, 256, 256)
+    for part in ('val', 'test'):
+        held_out = DATASETS.build(config[f'{part}_dataloader'].dataset)
+        assert paths_and_classes(held_out) == (expected_paths(f'{{}}/{part}/{part}0.png'), CLASSES)
+        sample = held_out[0]
+        label = own_micrograph(part)
+        assert np.array_equal(sample['inputs'].numpy(), np.stack([label * 100] * 3))
+        assert np.array_equal(sample['data_samples'].gt_sem_seg.data[0].numpy(), label)
     assert config.model.decode_head.num_classes == 3
+
+
+def test_own_data_serve_the_evaluation_of_pairs(own_data):
+    tiles = training_tiles(own_data, side=128, num_classes=3)
+    assert tiles.names == ['train0_y0000_x0000', 'train0_y0000_x0044'] and tiles.images.shape == (2, 128, 128)
+    for part, count in (('train', 2), ('val', 2), ('test', 1)):
+        held_out = held_out_tiles(own_data, part, side=128, num_classes=3)
+        assert held_out.images.shape == held_out.labels.shape == (count, 128, 128)
+    whole = held_out_tiles(own_data, 'test', side=256, num_classes=3)
+    assert np.array_equal(whole.labels[0], own_micrograph('test'))
+    assert np.array_equal(whole.images[0], own_micrograph('test') * 100)
 
 
 @pytest.mark.parametrize('path', sorted(set(re.findall(r'(?:configs|tools|mmseg_pfdiff)/[\w./-]+\.py', README))))

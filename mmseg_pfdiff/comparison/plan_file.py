@@ -90,7 +90,7 @@ def _check_data(split: str, root: Path, path: str) -> None:
     if not root.is_dir():
         raise FileNotFoundError(
             f'{path}: no data set at {root}. Convert one for each split: tools/dataset_converters/metaldam.py ... '
-            '--split NAME.'
+            '--split NAME, or micrographs.py beside it for your own.'
         )
     # A data set converted with another split than its name says would pass for that.
     record = root / 'metaldam.json'

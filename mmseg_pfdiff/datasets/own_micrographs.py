@@ -1,7 +1,8 @@
-"""Tiles of one's own micrographs, for the generators."""
+"""One's own micrographs, laid out as the tools expect a data set."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -11,75 +12,155 @@ from ..files import write_atomically
 from .micrograph_images import decode_image, encode_grey
 from .tiling import tile_positions
 
+PARTS = ('train', 'val', 'test')
 SUFFIXES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff', '.bmp')
+IGNORE = 255
 
 
-def tile_folder(
-    images: str | Path,
-    labels: str | Path,
+class _Source(NamedTuple):
+    """Where a micrograph of a part comes from."""
+
+    part: str
+    image: Path
+    label: Path
+
+
+def convert_micrographs(
+    parts: Mapping[str, tuple[str | Path, str | Path]],
     out: str | Path,
     num_classes: int,
     tile_size: int = 256,
     tiling: str = 'cover',
     progress: Callable = tqdm,
 ) -> int:
-    """Cuts micrographs and their label maps into tiles: `out/img_dir/NAME_y0000_x0256.png`, `out/ann_dir/...`.
+    """Writes whole micrographs by part, and tiles of the training micrographs, in the layout of `MetalDAMDataset`.
 
-    Everything is checked before anything is written. Give the training micrographs alone: tiles of a test micrograph
-    would leak it into training. Tiles without a labelled pixel are left out.
+    .. code-block:: none
+
+        out/
+        ├── {img_dir,ann_dir}/{train,val,test}/NAME.png               whole micrographs, 8-bit grey; class indices
+        └── tiles/{img_dir,ann_dir}/train/NAME_y0000_x0256.png        tiles of the training micrographs
+
+    Everything is checked before anything is written. Tiles without a labelled pixel are left out; a micrograph
+    without one is refused, as nothing can be learnt from it or measured on it.
 
     Args:
-        images: Folder of micrographs, read as grey.
-        labels: Folder of index images, class indices 0..K-1 and 255 for ignored pixels, named NAME.png for each
-            micrograph NAME.
-        out: Folder to fill; it must not hold tiles already.
-        num_classes: K.
-        tile_size: Side of the tiles in pixels.
+        parts: 'train', and if wanted 'val' and 'test' -> folder of micrographs, read as grey, and folder of index
+            images (H, W), class indices 0..K-1 and 255 for ignored pixels, named NAME.png for each micrograph NAME.
+            Parts may share a folder of index images.
+        out: Folder to fill; it must be new or empty.
+        num_classes: K, 1..255.
+        tile_size: Side of the tiles in pixels. No micrograph of any part may be smaller, as pairs are compared with
+            windows of this size of the held-out ones.
         tiling: `cover` or `grid`; see :func:`tile_offsets`.
         progress: Wraps an iterable to show progress, as tqdm does.
 
     Returns:
-        Number of tiles written.
+        Number of training tiles written.
 
     Raises:
-        ValueError: A folder without micrographs, a label map that is missing, of another size, or holds other values.
+        ValueError: Parts of other names or without 'train'; a folder without micrographs; one name for two
+            micrographs, in one part or in two; a micrograph smaller than a tile; a label map that is missing, of
+            another size, without a labelled pixel, or holds other values; no training tile.
         FileExistsError: `out` is not empty.
+        OSError: A folder or a file cannot be read.
     """
     out = Path(out)
     if out.exists() and any(out.iterdir()):
-        raise FileExistsError(f'{out} is not empty: give a new folder, so that old and new tiles do not mix.')
-    micrographs = sorted(path for path in Path(images).iterdir() if path.suffix.lower() in SUFFIXES)
-    if not micrographs:
-        raise ValueError(f'{images} holds no micrographs ({", ".join(SUFFIXES)}).')
-    stems = [path.stem for path in micrographs]
-    if len(set(stems)) < len(stems):
-        twice = sorted({stem for stem in stems if stems.count(stem) > 1})
-        raise ValueError(f'{images} holds more than one micrograph named {twice[0]}: rename or remove one.')
-    for path in progress(micrographs, desc='checking', unit='micrograph'):
-        _, label = _read(path, Path(labels), num_classes)
-        tile_positions(*label.shape, tile_size, tiling)
-    written = 0
-    for path in progress(micrographs, desc='writing', unit='micrograph'):
-        image, label = _read(path, Path(labels), num_classes)
-        for y, x in tile_positions(*label.shape, tile_size, tiling):
-            window = np.s_[y : y + tile_size, x : x + tile_size]
-            if (label[window] != 255).any():
-                name = f'{path.stem}_y{y:04d}_x{x:04d}.png'
-                write_atomically(out / 'ann_dir' / name, encode_grey(label[window]))
-                write_atomically(out / 'img_dir' / name, encode_grey(image[window]))
-                written += 1
-    return written
+        raise FileExistsError(
+            f'{out} is not empty: give a new folder, so that old and new files do not mix, or remove what an '
+            'interrupted run left.'
+        )
+    if not 1 <= num_classes <= IGNORE:
+        raise ValueError(f'There can be 1 to {IGNORE} classes, got {num_classes}.')
+    sources = _list_sources(parts)
+    _refuse_same_names(sources)
+    number = 0
+    for source in progress(sources, desc='checking', unit='micrograph'):
+        number += _check(source, num_classes, tile_size, tiling)
+    if not number:
+        raise ValueError(f'The {tiling} tiles of {tile_size} pixels hold no labelled pixel of a training micrograph.')
+    for source in progress(sources, desc='writing', unit='micrograph'):
+        _write(source, out, num_classes, tile_size, tiling)
+    return number
 
 
-def _read(path: Path, labels: Path, num_classes: int) -> tuple[np.ndarray, np.ndarray]:
+def _list_sources(parts: Mapping[str, tuple[str | Path, str | Path]]) -> list[_Source]:
+    """All micrographs of all parts, by name within a part."""
+    if 'train' not in parts or not set(parts) <= set(PARTS):
+        raise ValueError(f'The parts are train, which must be there, val and test; got {", ".join(parts) or "none"}.')
+    sources = []
+    for part, (images, labels) in parts.items():
+        # Hidden files are no micrographs but what file managers leave beside them.
+        paths = [path for path in Path(images).iterdir() if not path.name.startswith('.')]
+        micrographs = sorted(path for path in paths if path.suffix.lower() in SUFFIXES)
+        if not micrographs:
+            raise ValueError(f'{images} holds no micrographs ({", ".join(SUFFIXES)}).')
+        sources += [_Source(part, path, Path(labels) / f'{path.stem}.png') for path in micrographs]
+    return sources
+
+
+def _refuse_same_names(sources: list[_Source]) -> None:
+    """Refuses two micrographs of one name, and with them a folder that is given for two parts."""
+    first = {}
+    for source in sources:
+        other = first.setdefault(source.image.stem, source)
+        if other is source:
+            continue
+        if other.part == source.part:
+            raise ValueError(
+                f'{source.image.parent} holds more than one micrograph named {source.image.stem}: rename or remove one.'
+            )
+        raise ValueError(
+            f'{other.part} and {source.part} share a micrograph, {other.image} and {source.image}: what is trained on '
+            'must not be measured on. Leave it in one part; rename one if the two merely have the same name.'
+        )
+
+
+def _read(source: _Source, num_classes: int) -> tuple[np.ndarray, np.ndarray]:
     """A micrograph and its label map, (H, W) uint8 each, checked."""
-    label_path = labels / f'{path.stem}.png'
-    if not label_path.is_file():
-        raise ValueError(f'{path} has no label map {label_path}.')
-    image, label = decode_image(path.read_bytes(), str(path)), np.array(Image.open(label_path))
+    path = source.label
+    if not path.is_file():
+        raise ValueError(f'{source.image} has no label map {path}.')
+    image, label = decode_image(source.image.read_bytes(), str(source.image)), np.array(Image.open(path))
     if label.shape != image.shape:
-        raise ValueError(f'{label_path} is {label.shape}, its micrograph {image.shape}: both must be (H, W), equal.')
-    wrong = sorted(set(np.unique(label).tolist()) - {*range(num_classes), 255})
+        raise ValueError(f'{path} is {label.shape}, its micrograph {image.shape}: both must be (H, W), equal.')
+    wrong = sorted(set(np.unique(label).tolist()) - {*range(num_classes), IGNORE})
     if wrong:
-        raise ValueError(f'{label_path} holds {wrong[:5]}; class indices are 0..{num_classes - 1}, 255 is ignored.')
+        raise ValueError(f'{path} holds {wrong[:5]}; class indices are 0..{num_classes - 1}, {IGNORE} is ignored.')
     return image, label.astype(np.uint8)
+
+
+def _check(source: _Source, num_classes: int, tile_size: int, tiling: str) -> int:
+    """Refuses what cannot be used; returns the number of tiles that the micrograph will give."""
+    _, label = _read(source, num_classes)
+    if (label == IGNORE).all():
+        raise ValueError(f'{source.label} holds no labelled pixel: leave the micrograph out.')
+    try:
+        corners = _labelled_corners(label, tile_size, tiling)
+    except ValueError as error:
+        raise ValueError(f'{source.image}: {error}') from error
+    return len(corners) if source.part == 'train' else 0
+
+
+def _write(source: _Source, out: Path, num_classes: int, tile_size: int, tiling: str) -> None:
+    """Writes a micrograph, and its tiles if it is for training."""
+    image, label = _read(source, num_classes)
+    name = f'{source.part}/{source.image.stem}'
+    _write_pair(out, f'{name}.png', image, label)
+    if source.part == 'train':
+        for y, x in _labelled_corners(label, tile_size, tiling):
+            window = np.s_[y : y + tile_size, x : x + tile_size]
+            _write_pair(out / 'tiles', f'{name}_y{y:04d}_x{x:04d}.png', image[window], label[window])
+
+
+def _labelled_corners(label: np.ndarray, tile_size: int, tiling: str) -> list[tuple[int, int]]:
+    """Upper left corners (y, x) of the tiles with a labelled pixel."""
+    corners = tile_positions(*label.shape, tile_size, tiling)
+    return [(y, x) for y, x in corners if (label[y : y + tile_size, x : x + tile_size] != IGNORE).any()]
+
+
+def _write_pair(root: Path, name: str, image: np.ndarray, label: np.ndarray) -> None:
+    """Writes an image and its label map, the label map first: data sets list images."""
+    write_atomically(root / 'ann_dir' / name, encode_grey(label))
+    write_atomically(root / 'img_dir' / name, encode_grey(image))

@@ -1,4 +1,8 @@
-"""Distances between two sets of images, from their features: KID and the Frechet distance."""
+"""Distances between two sets of images, from their features: KID and the Frechet distance.
+
+Libraries compute them from pictures, with networks of their own, anew for each measure. Here features of any network
+are computed once, for distances, coverage and maps alike; torch-fidelity is a reference of the tests.
+"""
 
 from typing import NamedTuple
 

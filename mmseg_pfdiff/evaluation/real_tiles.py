@@ -181,7 +181,7 @@ def _images(root: Path, part: str) -> list[Path]:
     if not paths:
         raise FileNotFoundError(
             f'{root / "img_dir" / part} holds no PNG: give the folder of a converted data set '
-            '(tools/dataset_converters/metaldam.py writes one).'
+            '(tools/dataset_converters/metaldam.py writes one, of your own micrographs micrographs.py beside it).'
         )
     return paths
 

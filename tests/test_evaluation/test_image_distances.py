@@ -5,6 +5,7 @@ import pytest
 import torch
 from scipy import linalg
 from torch.nn import functional as F
+from torch_fidelity.metric_kid import kid_features_to_metric
 
 from mmseg_pfdiff.evaluation.image_distances import frechet_distance, kid, squared_mmd
 from mmseg_pfdiff.evaluation.lite_features import LiteFeatures, label_pictures
@@ -44,6 +45,8 @@ def test_kid_of_whole_sets_and_of_subsets():
     whole = kid(x, y, 'f', subset_size=12, subsets=3)
     assert whole.mean == pytest.approx(slow_mmd(x, y)) and whole.std == pytest.approx(0, abs=1e-9)
     assert whole.counts == (12, 12) and whole.extractor == 'f' and whole.subset_size == 12
+    theirs = kid_features_to_metric(x, y, kid_subsets=1, kid_subset_size=12, verbose=False)
+    assert whole.mean == pytest.approx(theirs['kernel_inception_distance_mean'])
     drawn = kid(x, y, 'f', subset_size=6, subsets=400)
     assert drawn.mean == pytest.approx(whole.mean, abs=4 * drawn.std / 20) and drawn.std > 0
     assert kid(x, y, 'f') == kid(x, y, 'f') != kid(x, y, 'f', seed=1)

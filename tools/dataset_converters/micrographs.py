@@ -1,27 +1,54 @@
-"""Cuts one's own training micrographs into tiles: python tools/dataset_converters/tiles.py IMAGES LABELS OUT."""
+"""Lays one's own micrographs out as a data set: whole ones by part, and tiles of the training ones.
+
+Usage: python tools/dataset_converters/micrographs.py data/mine --num-classes 3 --train IMAGES LABELS [--val ...]
+"""
 
 import argparse
 import sys
 
-from mmseg_pfdiff.datasets.tile_folder import tile_folder
+from mmseg_pfdiff.datasets.own_micrographs import PARTS, convert_micrographs
 from mmseg_pfdiff.datasets.tiling import TILINGS
+
+USES = dict(
+    train='to train on; tiles are cut from these alone',
+    val='to choose weights and ratios by, and to measure pairs against; recommended',
+    test='to read scores on once, at the end; recommended',
+)
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('out', metavar='OUT', help='new or empty folder to fill, for example data/mine')
+    parser.add_argument('--num-classes', type=int, required=True, metavar='K', help='number of classes')
+    for part in PARTS:
+        parser.add_argument(
+            f'--{part}',
+            nargs=2,
+            required=part == 'train',
+            metavar=('IMAGES', 'LABELS'),
+            help=f'folders of micrographs and of index images NAME.png (0..K-1, 255 = ignore) {USES[part]}',
+        )
+    parser.add_argument('--tile-size', type=int, default=256, help='side of the tiles in pixels (%(default)s)')
+    parser.add_argument(
+        '--tiling',
+        choices=TILINGS,
+        default='cover',
+        help='cover: no pixel left out, last tiles overlap; grid: no overlap, the rest left out (%(default)s)',
+    )
+    return parser.parse_args(argv)
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Tiles."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('images', help='folder of training micrographs')
-    parser.add_argument('labels', help='folder of index images NAME.png: classes 0..K-1, 255 = ignore')
-    parser.add_argument('out', help='folder to fill with img_dir/ and ann_dir/')
-    parser.add_argument('--num-classes', type=int, required=True, help='K')
-    parser.add_argument('--tile-size', type=int, default=256, help='side of the tiles in pixels (%(default)s)')
-    parser.add_argument('--tiling', choices=TILINGS, default='cover')
-    args = parser.parse_args(argv)
+    """Converts, then tells what stands where."""
+    args = parse_args(argv)
+    parts = {part: folders for part in PARTS if (folders := getattr(args, part))}
     try:
-        number = tile_folder(args.images, args.labels, args.out, args.num_classes, args.tile_size, args.tiling)
+        number = convert_micrographs(parts, args.out, args.num_classes, args.tile_size, args.tiling)
     except (ValueError, OSError) as error:
         sys.exit(f'error: {error}')
-    print(f'{args.out}: {number} tiles of {args.tile_size}x{args.tile_size} in img_dir and ann_dir')
+    size = f'{args.tile_size}x{args.tile_size}'
+    print(f'{args.out}: whole micrographs to {", ".join(parts)}, and {number} training tiles of {size}')
 
 
 if __name__ == '__main__':
