@@ -7,12 +7,17 @@ from ..evaluation.html_parts import panels, shared_legend
 from .plan import REAL
 from .summary import Summary
 
-COLOURS = ('#555555', '#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00')
+COLOURS = ('#555555', '#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#a6761d')
+PAGE_WIDTH = 9  # inches
 
 
 def _colours(summary: Summary) -> dict[str, str]:
     methods = [REAL, *summary.plan.methods]
     return {method: COLOURS[n % len(COLOURS)] for n, method in enumerate(methods)}
+
+
+def _row_of_panels(number: int) -> tuple[Figure, np.ndarray]:
+    return panels(1, number, width=max(4, PAGE_WIDTH / number), height=3.4, sharey=True)
 
 
 def _deviation(values: np.ndarray) -> float:
@@ -24,7 +29,7 @@ def _deviation(values: np.ndarray) -> float:
 def class_plot(summary: Summary) -> Figure:
     """Fig. 6: bars of the IoU of each class, a panel for each segmentor; lines are deviations over the runs."""
     segmentors = list(dict.fromkeys(entry.segmentor for entry in summary.entries))
-    figure, axes = panels(1, len(segmentors), width=5, height=3.2, sharey=True)
+    figure, axes = _row_of_panels(len(segmentors))
     colours = _colours(summary)
     for axis, segmentor in zip(axes[0], segmentors, strict=True):
         entries = [entry for entry in summary.entries if entry.segmentor == segmentor]
@@ -44,7 +49,7 @@ def class_plot(summary: Summary) -> Figure:
 def ratio_plot(summary: Summary) -> Figure:
     """Fig. 9: validation mean IoU over the ratio, a panel for each segmentor; bars are deviations over the runs."""
     segmentors = list(dict.fromkeys(segmentor for segmentor, _ in summary.curves))
-    figure, axes = panels(1, len(segmentors), width=5, height=3.2, sharey=True)
+    figure, axes = _row_of_panels(len(segmentors))
     for axis, segmentor in zip(axes[0], segmentors, strict=True):
         curves = {method: curve for (owner, method), curve in summary.curves.items() if owner == segmentor}
         for n, (method, curve) in enumerate(curves.items()):

@@ -1,6 +1,7 @@
 """Evaluation of a folder of pairs against a real data set: runs every part, and writes one page and its numbers."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -73,7 +74,7 @@ def evaluate_pairs(
 
 
 def write_evaluation(sections: list[Section], checker: PairChecker, out: Path, seed: int = 0) -> Path:
-    """Writes `index.html`, which needs no other file, and `evaluation.json` with its numbers.
+    """Writes `index.html`, which needs no other file, and `evaluation.json` with six digits of its numbers.
 
     Args:
         sections: Of :func:`evaluate_pairs`.
@@ -112,11 +113,25 @@ def write_evaluation(sections: list[Section], checker: PairChecker, out: Path, s
         legend(folder.classes, folder.palette),
     ]
     numbers = {'about': about} | {one.name: one.numbers for one in sections}
-    text = json.dumps(without_nan(numbers), indent=1, allow_nan=False) + '\n'
-    write_atomically(out / 'evaluation.json', text.encode())
+    write_atomically(out / 'evaluation.json', _json(numbers).encode())
     path = out / 'index.html'
     write_atomically(path, page('Evaluation of synthetic pairs', introduction, sections).encode())
     return path
+
+
+def _json(numbers: dict) -> str:
+    """JSON with lists of numbers on one line: there are thousands, and people compare two such files."""
+    text = json.dumps(_rounded(without_nan(numbers)), indent=1, allow_nan=False)
+    return re.sub(r'\[[^][{}"]*\]', lambda found: ' '.join(found[0].split()), text) + '\n'
+
+
+def _rounded(value: object) -> object:
+    """Six digits of every number, in dicts and lists too."""
+    if isinstance(value, dict):
+        return {key: _rounded(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(one) for one in value]
+    return float(f'{value:.6g}') if isinstance(value, float) else value
 
 
 def check_out(out: Path, folder: PairFolder) -> None:
