@@ -27,6 +27,7 @@ from ..running import run_tool
 
 META = MetalDAMDataset.METAINFO
 CLASSES = META['classes']
+SIX_DIGITS = 5e-6  # relative: what rounding to six digits can change
 
 
 @pytest.fixture(scope='module')
@@ -98,8 +99,8 @@ def test_the_tool_writes_a_page_and_its_numbers_and_leaves_the_pairs_alone(demo_
     ))  # fmt: skip
     expected = fraction_errors(target, plain)
     found = [one for one in numbers['target_fractions']['errors'] if one['fractions of'] == 'drawn by the networks']
-    assert [one['MAE, points'] for one in found] == pytest.approx(expected.mae.tolist())
-    assert [one['R2 %'] for one in found] == pytest.approx(expected.r2.tolist())
+    assert [one['MAE, points'] for one in found] == pytest.approx(expected.mae.tolist(), rel=SIX_DIGITS)
+    assert [one['R2 %'] for one in found] == pytest.approx(expected.r2.tolist(), rel=SIX_DIGITS)
     distances = {(one['set'], one['of']): one for one in numbers['distances']['distances']}
     assert distances['synthetic', 'image']['number'] == 9 and 'Frechet distance' in distances['synthetic', 'image']
     assert 0 < distances['real, validation', 'image']['precision'] <= 1
@@ -127,15 +128,17 @@ def test_numbers_of_the_distributions(demo_data, pairs, tmp_path):
     labels = training_tiles(demo_data, 64, 4).labels.numpy()
     shares = numbers['set_fractions']['class_shares'][0]
     for k, name in enumerate(CLASSES):
-        assert shares[f'{name} %'] == pytest.approx(100 * (labels == k).sum() / (labels != 255).sum())
+        assert shares[f'{name} %'] == pytest.approx(100 * (labels == k).sum() / (labels != 255).sum(), rel=SIX_DIGITS)
         histogram = numbers['set_fractions']['histograms'][name]
         fractions = phase_fractions(torch.as_tensor(labels), 4)[:, k].numpy()
         counts, _ = np.histogram(fractions, histogram['edges'])
-        assert histogram['percent']['train'] == pytest.approx(100 * counts / len(labels))
-        assert all(sum(percent) == pytest.approx(100) for percent in histogram['percent'].values())
+        assert histogram['percent']['train'] == pytest.approx(100 * counts / len(labels), rel=SIX_DIGITS)
+        assert all(sum(percent) == pytest.approx(100, rel=10 * SIX_DIGITS) for percent in histogram['percent'].values())
     structure = numbers['microstructure']
     fractions = phase_fractions(torch.as_tensor(labels), 4).mean(0).tolist()
-    assert [row[0][0] for row in structure['curves']['train']['correlation']] == pytest.approx(fractions)
+    assert [row[0][0] for row in structure['curves']['train']['correlation']] == pytest.approx(
+        fractions, rel=SIX_DIGITS
+    )
     assert structure['tiles'] == {'train': len(labels), 'test': len(held_out_tiles(demo_data, 'test', 64, 4).names),
                                   'pairs': 9}  # fmt: skip
 
