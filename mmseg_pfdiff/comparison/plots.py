@@ -54,7 +54,7 @@ def ratio_plot(summary: Summary) -> Figure:
         curves = {method: curve for (owner, method), curve in summary.curves.items() if owner == segmentor}
         for n, (method, curve) in enumerate(curves.items()):
             # Side by side, so that no bar hides another.
-            _draw_curve(axis, method, curve, _colours(summary)[method], shift=0.06 * (n - len(curves) / 2))
+            _draw_curve(axis, method, curve, _colours(summary)[method], shift=0.03 * (n - len(curves) / 2))
         axis.set_xticks(sorted({ratio for curve in curves.values() for ratio in curve if ratio}))
         axis.set_xlabel('synthetic pairs for each real tile')
         axis.set_title(segmentor, fontsize=9)
