@@ -131,7 +131,8 @@ class PairFolder:
         Raises:
             ValueError: A row is damaged, or two of one index differ.
         """
-        paths = [self.root / ROWS_FILE, *sorted((self.root / 'rows').glob('*.csv'))]
+        # `pairs.csv` last: what another process moves into it meanwhile is then seen in one of the two places.
+        paths = [*sorted((self.root / 'rows').glob('*.csv')), self.root / ROWS_FILE]
         return sorted_once((row for path in paths for row in self.table.read(path)), self.root / ROWS_FILE)
 
     def missing(self, num: int) -> list[int]:

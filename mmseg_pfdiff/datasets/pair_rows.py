@@ -80,9 +80,10 @@ class RowTable:
         Raises:
             ValueError: A row is damaged.
         """
-        if not path.is_file():
+        try:
+            complete = path.read_text().rpartition('\n')[0]
+        except FileNotFoundError:
             return []
-        complete = path.read_text().rpartition('\n')[0]
         return [self._parse(record, path) for record in csv.DictReader(io.StringIO(complete))]
 
     def _parse(self, record: dict, path: Path) -> PairRow:

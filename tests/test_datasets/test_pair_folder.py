@@ -1,4 +1,5 @@
 import json
+import threading
 
 import numpy as np
 import pytest
@@ -141,3 +142,20 @@ def test_replacing_rows_adds_measures_and_reasons(tmp_path):
     folder.finish()
     folder.replace_rows([second._replace(kept=False, reason='copy', measures={'copy_ratio': 0.25}), first])
     assert folder.rows() == [first, second._replace(kept=False, reason='copy', measures={'copy_ratio': 0.25})]
+
+
+def test_a_reader_loses_no_row_while_another_process_merges(tmp_path):
+    folder = PairFolder.create(tmp_path / 'pairs', DESCRIPTION)
+
+    def write():
+        for index in range(60):
+            folder.write(make_row(index), *make_pair())
+            folder.merge()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    seen = [0]
+    while writer.is_alive():
+        seen.append(len(folder.rows()))
+    writer.join()
+    assert seen == sorted(seen) and len(seen) > 60 and len(folder.rows()) == 60
