@@ -49,11 +49,13 @@ def main() -> None:
     print(describe_work(bench), flush=True)
     if args.dry_run:
         return
+    what = 'The report'
     try:
         bench.work()
     except (OutOfTimeError, KeyboardInterrupt):
         print('Stopped; the same command goes on from here.')
-    print(f'The report is {write_report(summarise(bench), bench.work_dir / "report")}')
+        what = 'The report of what is done'
+    print(f'{what} is {write_report(summarise(bench), bench.work_dir / "report")}')
 
 
 if __name__ == '__main__':

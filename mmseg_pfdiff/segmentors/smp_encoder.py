@@ -59,7 +59,7 @@ class SMPEncoder(BaseModule):
         """Loads the pretrained weights, or follows `init_cfg` when there is one.
 
         Raises:
-            RuntimeError: The weights are unknown or cannot be fetched; the message says how to train without.
+            OSError: The weights are unknown or cannot be fetched; the message says how to train without.
         """
         # BaseModule would go on to smp's own children, some of which have an `init_weights` of another meaning.
         if self.init_cfg:
@@ -69,7 +69,7 @@ class SMPEncoder(BaseModule):
             try:
                 pretrained = get_encoder(weights=self.weights, **self.build_args)
             except Exception as error:  # many libraries below, each with its own errors for "no network"
-                raise RuntimeError(
+                raise OSError(
                     f'Pretrained weights {self.weights!r} of encoder {self.name!r} could not be loaded '
                     f'({type(error).__name__}: {error}). Connect to the network once so that they are cached, or '
                     'train from random weights with `--cfg-options model.backbone.weights=None`.'

@@ -260,9 +260,9 @@ class TestEncoder:
         monkeypatch.setattr(huggingface_hub.constants, 'HF_HUB_OFFLINE', True)
         monkeypatch.setattr(huggingface_hub.constants, 'HF_HUB_CACHE', str(tmp_path))
         encoder = SMPEncoder('resnet18')  # building, e.g. for a test of a checkpoint, needs no network
-        with pytest.raises(RuntimeError, match=r"'imagenet'.*resnet18.*--cfg-options model.backbone.weights=None"):
+        with pytest.raises(OSError, match=r"'imagenet'.*resnet18.*--cfg-options model.backbone.weights=None"):
             encoder.init_weights()
-        with pytest.raises(RuntimeError, match='Available options'):
+        with pytest.raises(OSError, match='Available options'):
             SMPEncoder('resnet18', weights='imagenet21').init_weights()
 
     def test_weights_are_loaded_by_init_weights(self, monkeypatch, tmp_path):
