@@ -1,5 +1,6 @@
 """One's own micrographs, laid out as the tools expect a data set."""
 
+import hashlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -60,8 +61,8 @@ def convert_micrographs(
 
     Raises:
         ValueError: Parts of other names or without 'train'; a folder without micrographs; one name for two
-            micrographs, in one part or in two; a micrograph smaller than a tile; a label map that is missing, of
-            another size, without a labelled pixel, or holds other values; no training tile.
+            micrographs, in one part or in two; the same pixels in two parts; a micrograph smaller than a tile; a label
+            map that is missing, of another size, without a labelled pixel, or holds other values; no training tile.
         FileExistsError: `out` is not empty.
         OSError: A folder or a file cannot be read.
     """
@@ -75,8 +76,9 @@ def convert_micrographs(
         raise ValueError(f'There can be 1 to {IGNORE} classes, got {num_classes}.')
     sources = _list_sources(parts)
     _refuse_same_names(sources)
-    number = 0
+    number, seen = 0, {}
     for source in progress(sources, desc='checking', unit='micrograph'):
+        _refuse_same_pixels(source, seen)
         number += _check(source, num_classes, tile_size, tiling)
     if not number:
         raise ValueError(f'The {tiling} tiles of {tile_size} pixels hold no labelled pixel of a training micrograph.')
@@ -114,6 +116,17 @@ def _refuse_same_names(sources: list[_Source]) -> None:
         raise ValueError(
             f'{other.part} and {source.part} share a micrograph, {other.image} and {source.image}: what is trained on '
             'must not be measured on. Leave it in one part; rename one if the two merely have the same name.'
+        )
+
+
+def _refuse_same_pixels(source: _Source, seen: dict[str, _Source]) -> None:
+    """Refuses a micrograph that another part holds under another name."""
+    pixels = decode_image(source.image.read_bytes(), str(source.image))
+    other = seen.setdefault(hashlib.sha256(f'{pixels.shape}'.encode() + pixels.tobytes()).hexdigest(), source)
+    if other.part != source.part:
+        raise ValueError(
+            f'{other.part} and {source.part} hold the same pixels, {other.image} and {source.image}: what is trained '
+            'on must not be measured on. Leave it in one part.'
         )
 
 

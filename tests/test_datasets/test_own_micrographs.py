@@ -162,3 +162,10 @@ def test_a_folder_with_files_is_refused_also_after_an_interruption(source):
     with pytest.raises(FileExistsError, match='is not empty'):
         run(source)
     assert sorted((source / 'out').rglob('*')) == files
+
+
+def test_a_micrograph_under_another_name_in_another_part_is_refused(source):
+    for folder, suffix in (('images', 'tif'), ('labels', 'png')):
+        pixels = np.array(Image.open(source / f'train/{folder}/a.{suffix}'))
+        save(pixels, source / f'test/{folder}/other.png')
+    refused(source, r'train and test hold the same pixels, .*train/images/a.tif and .*test/images/other.png')
