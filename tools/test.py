@@ -8,7 +8,7 @@ from mmengine.config import ConfigDict
 from mmengine.runner import Runner
 from mmengine.runner.checkpoint import CheckpointLoader
 
-from mmseg_pfdiff.engine.run_checks import check_run, data_sets
+from mmseg_pfdiff.engine.run_checks import check_run, data_folder, data_sets
 from mmseg_pfdiff.engine.run_config import add_run_arguments, read_run_config
 
 
@@ -22,12 +22,6 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def data_folder(dataset: ConfigDict, kind: str) -> str | None:
-    """Folder of the images (`img_path`), below which micrographs are named, or of the label maps (`seg_map_path`)."""
-    prefix = dataset.get('data_prefix', {}).get(kind)
-    return None if prefix is None else str(Path(dataset.get('data_root') or '', prefix))
-
-
 def check_out(out: str, tested: ConfigDict) -> None:
     """Refuses to write predictions, which are named like micrographs, among the data.
 
@@ -36,7 +30,7 @@ def check_out(out: str, tested: ConfigDict) -> None:
     """
     folders = [data_folder(one, kind) for one in data_sets(tested) for kind in ('img_path', 'seg_map_path')]
     for folder in filter(None, folders):
-        if Path(out).resolve().is_relative_to(Path(folder).resolve()):
+        if Path(out).resolve().is_relative_to(folder.resolve()):
             raise ValueError(f'--out {out} lies in {folder}, whose files it would replace: give a folder of its own.')
 
 
@@ -58,9 +52,11 @@ def main() -> None:
         raise SystemExit('--out needs a test_evaluator of type MicrographIoUMetric.')
     if args.out:
         check_out(args.out, tested)
+    # Micrographs are named by their paths below it.
+    image_root = data_folder(tested, 'img_path')
     for evaluator in evaluators:
         if evaluator.type in ('MicrographIoUMetric', 'PhaseFractionMetric'):
-            evaluator.image_root = data_folder(tested, 'img_path')
+            evaluator.image_root = None if image_root is None else str(image_root)
     for report in reports:
         report.setdefault('report_file', str(Path(config.work_dir, 'test.json')))
         report.output_dir = args.out

@@ -70,8 +70,9 @@ def _check(plan: Plan, path: str) -> None:
         _check_number(training.epochs, 1, f'{path}: generator {name!r}: epochs')
         generator_config(training, next(iter(plan.data.values())), plan.seeds[0])
     for name in plan.segmentors:
+        config = segmentor_base(plan, name)
         for root in plan.data.values():
-            check_parts(with_data_root(segmentor_base(plan, name), root))
+            check_parts(with_data_root(config, root))
 
 
 def _check_number(value: object, least: int, what: str) -> None:

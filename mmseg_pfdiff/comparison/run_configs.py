@@ -8,7 +8,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
 
-from ..engine.run_checks import class_names
+from ..engine.run_checks import class_names, data_folder
 from .plan import REAL, Plan, Training
 
 
@@ -38,7 +38,7 @@ def check_parts(config: Config) -> None:
     folders = []
     for part in ('val', 'test'):
         dataset = config[f'{part}_dataloader'].dataset
-        folders.append(Path(dataset.data_root, dataset.get('data_prefix', {}).get('img_path', '')).resolve())
+        folders.append((data_folder(dataset, 'img_path') or Path(dataset.data_root)).resolve())
         if not folders[-1].is_dir():
             raise FileNotFoundError(
                 f'{part}_dataloader of {config.filename} looks for micrographs in {folders[-1]}, which is not there. A '

@@ -14,7 +14,7 @@ from .metaldam_release import MetalDAMRelease, Micrograph
 from .metaldam_splits import Split, read_split
 from .micrograph_images import encode_grey, encode_label_map
 from .release_files import MetalDAMError
-from .tiling import TILINGS, tile_positions
+from .tiling import TILINGS, tile_name, tile_positions
 
 FORMAT = 1
 CLASS_OF_VALUE = np.array(MetalDAMDataset.release_to_class, dtype=np.uint8)
@@ -139,7 +139,7 @@ def _cut(
                 f'tile size from 1 to {min(height, width)}.'
             )
         for y, x in tile_positions(height, width, tile_size, tiling):
-            tile = f'{name}_y{y:04d}_x{x:04d}'
+            tile = tile_name(name, y, x)
             window = np.s_[y : y + tile_size, x : x + tile_size]
             if (label_map[window] == IGNORE).all():
                 dropped.append(tile)

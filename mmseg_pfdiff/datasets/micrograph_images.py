@@ -74,7 +74,7 @@ def encode_grey(image: np.ndarray) -> bytes:
     Args:
         image: (H, W) uint8.
     """
-    return _encode(Image.fromarray(image))
+    return encode_picture(Image.fromarray(image))
 
 
 def encode_label_map(label_map: np.ndarray, palette: list) -> bytes:
@@ -87,10 +87,11 @@ def encode_label_map(label_map: np.ndarray, palette: list) -> bytes:
     picture = Image.fromarray(label_map)
     unused = [IGNORED_COLOUR] * (256 - len(palette))
     picture.putpalette([value for colour in [*palette, *unused] for value in colour])  # L becomes P
-    return _encode(picture)
+    return encode_picture(picture)
 
 
-def _encode(picture: Image.Image) -> bytes:
+def encode_picture(picture: Image.Image) -> bytes:
+    """PNG of any picture."""
     buffer = io.BytesIO()
     picture.save(buffer, format='PNG')
     return buffer.getvalue()

@@ -10,12 +10,12 @@ from PIL import Image
 from tqdm import tqdm
 
 from ..files import write_atomically
+from ..phases import IGNORE_INDEX
 from .micrograph_images import decode_image, encode_grey
-from .tiling import tile_positions
+from .tiling import labelled_positions, tile_name
 
 PARTS = ('train', 'val', 'test')
 SUFFIXES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff', '.bmp')
-IGNORE = 255
 
 
 class _Source(NamedTuple):
@@ -72,14 +72,15 @@ def convert_micrographs(
             f'{out} is not empty: give a new folder, so that old and new files do not mix, or remove what an '
             'interrupted run left.'
         )
-    if not 1 <= num_classes <= IGNORE:
-        raise ValueError(f'There can be 1 to {IGNORE} classes, got {num_classes}.')
+    if not 1 <= num_classes <= IGNORE_INDEX:
+        raise ValueError(f'There can be 1 to {IGNORE_INDEX} classes, got {num_classes}.')
     sources = _list_sources(parts)
     _refuse_same_names(sources)
     number, seen = 0, {}
     for source in progress(sources, desc='checking', unit='micrograph'):
-        _refuse_same_pixels(source, seen)
-        number += _check(source, num_classes, tile_size, tiling)
+        image, label = _read(source, num_classes)
+        _refuse_same_pixels(source, image, seen)
+        number += _count_tiles(source, label, tile_size, tiling)
     if not number:
         raise ValueError(f'The {tiling} tiles of {tile_size} pixels hold no labelled pixel of a training micrograph.')
     for source in progress(sources, desc='writing', unit='micrograph'):
@@ -119,10 +120,9 @@ def _refuse_same_names(sources: list[_Source]) -> None:
         )
 
 
-def _refuse_same_pixels(source: _Source, seen: dict[str, _Source]) -> None:
+def _refuse_same_pixels(source: _Source, image: np.ndarray, seen: dict[str, _Source]) -> None:
     """Refuses a micrograph that another part holds under another name."""
-    pixels = decode_image(source.image.read_bytes(), str(source.image))
-    other = seen.setdefault(hashlib.sha256(f'{pixels.shape}'.encode() + pixels.tobytes()).hexdigest(), source)
+    other = seen.setdefault(hashlib.sha256(f'{image.shape}'.encode() + image.tobytes()).hexdigest(), source)
     if other.part != source.part:
         raise ValueError(
             f'{other.part} and {source.part} hold the same pixels, {other.image} and {source.image}: what is trained '
@@ -138,19 +138,20 @@ def _read(source: _Source, num_classes: int) -> tuple[np.ndarray, np.ndarray]:
     image, label = decode_image(source.image.read_bytes(), str(source.image)), np.array(Image.open(path))
     if label.shape != image.shape:
         raise ValueError(f'{path} is {label.shape}, its micrograph {image.shape}: both must be (H, W), equal.')
-    wrong = sorted(set(np.unique(label).tolist()) - {*range(num_classes), IGNORE})
+    wrong = sorted(set(np.unique(label).tolist()) - {*range(num_classes), IGNORE_INDEX})
     if wrong:
-        raise ValueError(f'{path} holds {wrong[:5]}; class indices are 0..{num_classes - 1}, {IGNORE} is ignored.')
+        raise ValueError(
+            f'{path} holds {wrong[:5]}; class indices are 0..{num_classes - 1}, {IGNORE_INDEX} is ignored.'
+        )
     return image, label.astype(np.uint8)
 
 
-def _check(source: _Source, num_classes: int, tile_size: int, tiling: str) -> int:
-    """Refuses what cannot be used; returns the number of tiles that the micrograph will give."""
-    _, label = _read(source, num_classes)
-    if (label == IGNORE).all():
+def _count_tiles(source: _Source, label: np.ndarray, tile_size: int, tiling: str) -> int:
+    """The number of tiles that a micrograph will give; refuses one that cannot be used."""
+    if (label == IGNORE_INDEX).all():
         raise ValueError(f'{source.label} holds no labelled pixel: leave the micrograph out.')
     try:
-        corners = _labelled_corners(label, tile_size, tiling)
+        corners = labelled_positions(label, tile_size, tiling)
     except ValueError as error:
         raise ValueError(f'{source.image}: {error}') from error
     return len(corners) if source.part == 'train' else 0
@@ -162,15 +163,9 @@ def _write(source: _Source, out: Path, num_classes: int, tile_size: int, tiling:
     name = f'{source.part}/{source.image.stem}'
     _write_pair(out, f'{name}.png', image, label)
     if source.part == 'train':
-        for y, x in _labelled_corners(label, tile_size, tiling):
+        for y, x in labelled_positions(label, tile_size, tiling):
             window = np.s_[y : y + tile_size, x : x + tile_size]
-            _write_pair(out / 'tiles', f'{name}_y{y:04d}_x{x:04d}.png', image[window], label[window])
-
-
-def _labelled_corners(label: np.ndarray, tile_size: int, tiling: str) -> list[tuple[int, int]]:
-    """Upper left corners (y, x) of the tiles with a labelled pixel."""
-    corners = tile_positions(*label.shape, tile_size, tiling)
-    return [(y, x) for y, x in corners if (label[y : y + tile_size, x : x + tile_size] != IGNORE).any()]
+            _write_pair(out / 'tiles', f'{tile_name(name, y, x)}.png', image[window], label[window])
 
 
 def _write_pair(root: Path, name: str, image: np.ndarray, label: np.ndarray) -> None:

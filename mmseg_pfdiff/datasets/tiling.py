@@ -1,4 +1,10 @@
-"""Where the tiles of a micrograph lie."""
+"""Where the tiles of a micrograph lie, what they are called, and how a command line asks for them."""
+
+import argparse
+
+import numpy as np
+
+from ..phases import IGNORE_INDEX
 
 TILINGS = ('cover', 'grid')
 
@@ -26,3 +32,31 @@ def tile_positions(height: int, width: int, tile_size: int, tiling: str) -> list
     """Upper left corners (y, x) of the tiles of a micrograph, row by row."""
     columns = tile_offsets(width, tile_size, tiling)
     return [(y, x) for y in tile_offsets(height, tile_size, tiling) for x in columns]
+
+
+def labelled_positions(label: np.ndarray, tile_size: int, tiling: str) -> list[tuple[int, int]]:
+    """The positions of the tiles that hold a labelled pixel.
+
+    Args:
+        label: (H, W) uint8, class indices or 255.
+        tile_size: Side of the tiles in pixels.
+        tiling: See :func:`tile_offsets`.
+    """
+    positions = tile_positions(*label.shape, tile_size, tiling)
+    return [(y, x) for y, x in positions if (label[y : y + tile_size, x : x + tile_size] != IGNORE_INDEX).any()]
+
+
+def tile_name(micrograph: str, y: int, x: int) -> str:
+    """`micrograph0_y0000_x0256`."""
+    return f'{micrograph}_y{y:04d}_x{x:04d}'
+
+
+def add_tiling_arguments(parser: argparse.ArgumentParser) -> None:
+    """`--tile-size` and `--tiling` of the converters."""
+    parser.add_argument('--tile-size', type=int, default=256, help='side of the tiles in pixels (%(default)s)')
+    parser.add_argument(
+        '--tiling',
+        choices=TILINGS,
+        default='cover',
+        help='cover: no pixel left out, last tiles overlap; grid: no overlap, the rest left out (%(default)s)',
+    )

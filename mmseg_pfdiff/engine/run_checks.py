@@ -54,6 +54,12 @@ def data_sets(config: Mapping) -> Iterator[Mapping]:
                 yield from data_sets(one)
 
 
+def data_folder(dataset: Mapping, kind: str) -> Path | None:
+    """Folder of the images (`img_path`) or the label maps (`seg_map_path`) of a data set's config, if it names one."""
+    prefix = dataset.get('data_prefix', {}).get(kind)
+    return None if prefix is None else Path(dataset.get('data_root') or '', prefix)
+
+
 def class_names(dataset: Mapping) -> tuple[str, ...]:
     """The classes that the config of a data set, or its type, names; empty where neither does."""
     own = dataset.get('metainfo', {}).get('classes')

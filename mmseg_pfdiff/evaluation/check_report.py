@@ -162,10 +162,12 @@ def _text(value: object) -> str:
     return str(value)
 
 
-def without_nan(value: object) -> object:
-    """What JSON can hold: NaN and infinity become None, in dicts and lists too."""
+def without_nan(value: object, digits: int = 17) -> object:
+    """What JSON can hold: NaN and infinity become None, other numbers keep so many digits, in dicts and lists too."""
     if isinstance(value, dict):
-        return {key: without_nan(one) for key, one in value.items()}
-    if isinstance(value, list):
-        return [without_nan(one) for one in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+        return {key: without_nan(one, digits) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_nan(one, digits) for one in value]
+    if not isinstance(value, float):
+        return value
+    return float(f'{value:.{digits}g}') if math.isfinite(value) else None

@@ -121,17 +121,8 @@ def write_evaluation(sections: list[Section], checker: PairChecker, out: Path, s
 
 def _json(numbers: dict) -> str:
     """JSON with lists of numbers on one line: there are thousands, and people compare two such files."""
-    text = json.dumps(_rounded(without_nan(numbers)), indent=1, allow_nan=False)
+    text = json.dumps(without_nan(numbers, digits=6), indent=1, allow_nan=False)
     return re.sub(r'\[[^][{}"]*\]', lambda found: ' '.join(found[0].split()), text) + '\n'
-
-
-def _rounded(value: object) -> object:
-    """Six digits of every number, in dicts and lists too."""
-    if isinstance(value, dict):
-        return {key: _rounded(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_rounded(one) for one in value]
-    return float(f'{value:.6g}') if isinstance(value, float) else value
 
 
 def check_out(out: Path, folder: PairFolder) -> None:

@@ -1,6 +1,5 @@
 """Predicted label maps on disk: index PNGs for programs, overlays for people."""
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from ..datasets.micrograph_images import encode_label_map, encode_picture
 from ..files import write_atomically
 from .pair_grid import colour_labels
 
@@ -51,14 +51,8 @@ def write_prediction(
     if image is None:
         raise FileNotFoundError(f'{image_path} cannot be read as an image.')
     label = label.astype(np.uint8)
-    indexed = Image.fromarray(label)
-    indexed.putpalette(np.asarray(palette, np.uint8).ravel().tolist())
     grey = image[: label.shape[0], : label.shape[1], None].astype(float)
     overlay = (1 - OPACITY) * grey + OPACITY * colour_labels(label, palette)
-    for picture, path in (
-        (indexed, Path(folder, f'{name}.png')),
-        (Image.fromarray(overlay.round().astype(np.uint8)), Path(folder, 'overlays', f'{name}.png')),
-    ):
-        buffer = io.BytesIO()
-        picture.save(buffer, 'PNG')
-        write_atomically(path, buffer.getvalue())
+    shown = Image.fromarray(overlay.round().astype(np.uint8))
+    write_atomically(Path(folder, f'{name}.png'), encode_label_map(label, palette))
+    write_atomically(Path(folder, 'overlays', f'{name}.png'), encode_picture(shown))

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..datasets.micrograph_images import read_png
-from ..datasets.tiling import tile_positions
+from ..datasets.tiling import labelled_positions, tile_name
 from ..generators.preprocessor import reduce_labels
 
 TILES = 'tiles'
@@ -105,12 +105,11 @@ def held_out_tiles(root: str | Path, part: str, side: int, num_classes: int, til
     names, images, labels = [], [], []
     for path in _images(Path(root), part):
         image, label = read_png(path), read_png(_label_path(path))
-        for y, x in tile_positions(*label.shape, size, 'cover'):
+        for y, x in labelled_positions(label, size, 'cover'):
             window = np.s_[y : y + size, x : x + size]
-            if (label[window] != 255).any():
-                names.append(f'{path.stem}_y{y:04d}_x{x:04d}')
-                images.append(image[window])
-                labels.append(label[window])
+            names.append(tile_name(path.stem, y, x))
+            images.append(image[window])
+            labels.append(label[window])
     return _reduced(names, images, labels, side, num_classes)
 
 

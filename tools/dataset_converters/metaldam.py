@@ -9,7 +9,7 @@ from mmseg_pfdiff.datasets.metaldam_conversion import convert_release
 from mmseg_pfdiff.datasets.metaldam_splits import split_names
 from mmseg_pfdiff.datasets.metaldam_summary import format_notes, format_shares
 from mmseg_pfdiff.datasets.release_files import MetalDAMError, download_release
-from mmseg_pfdiff.datasets.tiling import TILINGS
+from mmseg_pfdiff.datasets.tiling import add_tiling_arguments
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -29,13 +29,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument('--url', default=MetalDAMDataset.url, help='where --download fetches it from (%(default)s)')
     parser.add_argument('--sha256', default=MetalDAMDataset.sha256, help='checksum it must have (%(default)s)')
-    parser.add_argument('--tile-size', type=int, default=256, help='side of the tiles in pixels (%(default)s)')
-    parser.add_argument(
-        '--tiling',
-        choices=TILINGS,
-        default='cover',
-        help='cover: no pixel left out, last tiles overlap; grid: no overlap, the rest left out (%(default)s)',
-    )
+    add_tiling_arguments(parser)
     parser.add_argument(
         '--split',
         default='holdout5',

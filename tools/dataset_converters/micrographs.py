@@ -7,7 +7,7 @@ import argparse
 import sys
 
 from mmseg_pfdiff.datasets.own_micrographs import PARTS, convert_micrographs
-from mmseg_pfdiff.datasets.tiling import TILINGS
+from mmseg_pfdiff.datasets.tiling import add_tiling_arguments
 
 USES = dict(
     train='to train on; tiles are cut from these alone',
@@ -29,13 +29,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
             metavar=('IMAGES', 'LABELS'),
             help=f'folders of micrographs and of index images NAME.png (0..K-1, 255 = ignore) {USES[part]}',
         )
-    parser.add_argument('--tile-size', type=int, default=256, help='side of the tiles in pixels (%(default)s)')
-    parser.add_argument(
-        '--tiling',
-        choices=TILINGS,
-        default='cover',
-        help='cover: no pixel left out, last tiles overlap; grid: no overlap, the rest left out (%(default)s)',
-    )
+    add_tiling_arguments(parser)
     return parser.parse_args(argv)
 
 
