@@ -64,6 +64,7 @@ setup(
         'timm>=0.9',  # EfficientNet-Lite0, whose features tell how far pairs are from real tiles
         'safetensors>=0.4',  # weights of exported generators
         'tqdm',  # progress bars
+        'filelock>=3.12',  # one process at a time writes to a folder
     ],
     # The two builds of OpenMMLab share their import names, so neither can be a plain requirement.
     extras_require={
@@ -93,6 +94,8 @@ setup(
         # scipy, scikit-image and torch-fidelity are what tests compare with.
         'test': [
             'pytest>=8',
+            'pytest-xdist',  # two processes: the suite in half the time
+            'hypothesis',
             'scipy',
             'scikit-image',
             'scikit-learn',

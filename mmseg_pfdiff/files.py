@@ -14,16 +14,25 @@ def write_atomically(path: str | os.PathLike, content: bytes) -> None:
     Args:
         path: Where to; missing folders are made. A file there is replaced.
         content: What it holds.
+
+    Raises:
+        OSError: Disk full, or no permission; it names the file. What stood there stays.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     # Data sets do not list names with a leading dot; two processes that write the same file do not meet.
     temporary = path.with_name(f'.{path.name}.{os.getpid()}{TEMPORARY}')
-    with open(temporary, 'wb') as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    try:
+        with open(temporary, 'wb') as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        # A write that fails does not say of which file.
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    finally:
+        temporary.unlink(missing_ok=True)
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)  # the new name, too, survives a crash of the machine

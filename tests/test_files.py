@@ -1,3 +1,4 @@
+import resource
 from multiprocessing import get_context
 
 import pytest
@@ -27,5 +28,25 @@ def test_what_was_there_stays_when_a_write_fails(tmp_path):
     write_atomically(path, b'old')
     with pytest.raises(TypeError):
         write_atomically(path, 'no bytes')
-    assert path.read_bytes() == b'old'
-    assert [left.name.split('.')[1] for left in temporary_files(tmp_path)] == ['a']
+    assert path.read_bytes() == b'old' and not list(temporary_files(tmp_path))
+
+
+def write_too_much(path, found):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+    try:
+        write_atomically(path, bytes(2000))
+    except OSError as error:
+        found.put(str(error))
+
+
+def test_a_write_that_fails_names_the_file_and_leaves_what_was_there(tmp_path):
+    path = tmp_path / 'a.json'
+    write_atomically(path, b'old')
+    context = get_context('fork')
+    found = context.Queue()
+    # As on a full disk, but without one: this process may write short files only.
+    writer = context.Process(target=write_too_much, args=(path, found))
+    writer.start()
+    assert found.get(timeout=30).endswith(f"File too large: '{path}'")
+    writer.join()
+    assert path.read_bytes() == b'old' and [file.name for file in tmp_path.iterdir()] == ['a.json']

@@ -10,7 +10,6 @@ join the table.
 
 import argparse
 import itertools
-import sys
 from pathlib import Path
 
 import cv2
@@ -29,6 +28,7 @@ from mmseg_pfdiff.generators import SAMPLERS, PairCascade
 from mmseg_pfdiff.generators.command_line import add_generator_arguments, check_generator_arguments, generator_files
 from mmseg_pfdiff.generators.opening import OpenedGenerator, open_generator
 from mmseg_pfdiff.package_versions import package_versions
+from mmseg_pfdiff.tool_main import run_main
 
 SHOWN = 8  # pairs in the picture of each row
 
@@ -119,7 +119,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    try:
-        main()
-    except (ValueError, OSError, ImportError) as error:
-        sys.exit(f'error: {error}')
+    run_main(main, 'Rows measured so far are kept; the same command goes on.')

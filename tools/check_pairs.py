@@ -5,7 +5,6 @@ and labels stay as they are unless --drop-copies or --filter asks otherwise. Do 
 """
 
 import argparse
-import sys
 from pathlib import Path
 
 import torch
@@ -18,6 +17,7 @@ from mmseg_pfdiff.evaluation.lite_features import LiteFeatures
 from mmseg_pfdiff.evaluation.pair_check import PairChecker
 from mmseg_pfdiff.evaluation.pair_filter import drop_copies, ignore_pixels, mark_disagreeing
 from mmseg_pfdiff.generators.command_line import check_device
+from mmseg_pfdiff.tool_main import run_main
 
 
 def parse_args() -> argparse.Namespace:
@@ -82,7 +82,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    try:
-        main()
-    except (ValueError, OSError, ImportError) as error:
-        sys.exit(f'error: {error}')
+    run_main(main, 'The same command checks anew.')

@@ -8,7 +8,6 @@ work.
 import argparse
 import math
 import signal
-import sys
 from pathlib import Path
 
 import torch
@@ -20,6 +19,7 @@ from mmseg_pfdiff.comparison.report import write_report
 from mmseg_pfdiff.comparison.summary import summarise
 from mmseg_pfdiff.comparison.tool_runner import LAUNCHERS, OutOfTimeError, ToolRunner
 from mmseg_pfdiff.comparison.workbench import Workbench
+from mmseg_pfdiff.tool_main import run_main
 
 
 def parse_args() -> argparse.Namespace:
@@ -59,9 +59,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    try:
-        main()
-    except (ValueError, OSError, RuntimeError) as error:
-        sys.exit(f'error: {error}')
-    except KeyboardInterrupt:
-        sys.exit('Stopped.')
+    run_main(main, 'What is done is kept; the same command goes on.', also=(RuntimeError,))

@@ -1,7 +1,6 @@
 """Counts parameters and operations of generators: `python tools/count_operations.py configs/pfdiff/p[af]*.py`."""
 
 import argparse
-import sys
 from pathlib import Path
 
 from mmengine.config import Config
@@ -9,6 +8,7 @@ from mmengine.config import Config
 import mmseg_pfdiff  # noqa: F401  (registers the components)
 from mmseg_pfdiff.evaluation.result_table import markdown_table
 from mmseg_pfdiff.generators.operations import count_operations
+from mmseg_pfdiff.tool_main import run_main
 
 
 def main() -> None:
@@ -24,7 +24,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    try:
-        main()
-    except (ValueError, OSError) as error:
-        sys.exit(f'error: {error}')
+    run_main(main, 'Nothing was written.')

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 from mmseg_pfdiff.evaluation.demo_page import MIXED, REAL, write_demo_page
+from mmseg_pfdiff.tool_main import run_main
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = ROOT / 'configs/pfdiff'
@@ -103,4 +104,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_main(main, 'Steps that finished are kept; the same command goes on.')

@@ -6,7 +6,6 @@ real tiles that the generator never saw. The pairs stay as they are.
 """
 
 import argparse
-import sys
 import time
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from mmseg_pfdiff.evaluation.inception import InceptionFeatures
 from mmseg_pfdiff.evaluation.lite_features import LiteFeatures
 from mmseg_pfdiff.evaluation.pair_check import PairChecker
 from mmseg_pfdiff.generators.command_line import check_device
+from mmseg_pfdiff.tool_main import run_main
 
 FEATURES = ('efficientnet-lite0', 'inception', 'none')
 
@@ -82,7 +82,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    try:
-        main()
-    except (ValueError, OSError, ImportError) as error:
-        sys.exit(f'error: {error}')
+    run_main(main, 'Nothing was written; the same command evaluates anew.')

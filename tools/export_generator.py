@@ -4,7 +4,6 @@
 """
 
 import argparse
-import sys
 from pathlib import Path
 
 from mmengine.config import DictAction
@@ -13,6 +12,7 @@ import mmseg_pfdiff  # noqa: F401  (registers the components, and lets checkpoin
 from mmseg_pfdiff.generators import PairCascade
 from mmseg_pfdiff.generators.opening import open_generator
 from mmseg_pfdiff.generators.pretrained import save_cascade
+from mmseg_pfdiff.tool_main import run_main
 
 
 def parse_args() -> argparse.Namespace:
@@ -48,7 +48,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    try:
-        main()
-    except (ValueError, OSError) as error:
-        sys.exit(f'error: {error}')
+    run_main(main, 'Nothing was written; the same command exports anew.')

@@ -1,7 +1,6 @@
 """Draws pairs whose fraction of one phase rises from left to right, a row for each phase, into one picture (Fig. 5)."""
 
 import argparse
-import sys
 from pathlib import Path
 
 import cv2
@@ -11,6 +10,7 @@ from mmseg_pfdiff.evaluation.fraction_grid import fraction_grid
 from mmseg_pfdiff.generators import PairCascade
 from mmseg_pfdiff.generators.command_line import add_generator_arguments, check_generator_arguments, generator_files
 from mmseg_pfdiff.generators.opening import open_generator
+from mmseg_pfdiff.tool_main import run_main
 
 
 def parse_args() -> argparse.Namespace:
@@ -38,7 +38,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    try:
-        main()
-    except (ValueError, OSError) as error:
-        sys.exit(f'error: {error}')
+    run_main(main, 'No picture was written; the same command draws anew.')

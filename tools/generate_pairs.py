@@ -4,7 +4,6 @@ Run the same command again to continue an interrupted run, or with a larger --nu
 """
 
 import argparse
-import sys
 import time
 from typing import NamedTuple
 
@@ -23,6 +22,7 @@ from mmseg_pfdiff.generators.pair_records import MAX_INVENTED, MAX_MOVED, PairRe
 from mmseg_pfdiff.generators.two_stage import NothingAsked
 from mmseg_pfdiff.package_versions import package_versions
 from mmseg_pfdiff.phases import FractionSupport
+from mmseg_pfdiff.tool_main import run_main
 
 
 class Job(NamedTuple):
@@ -139,7 +139,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    try:
-        main()
-    except (ValueError, OSError) as error:
-        sys.exit(f'error: {error}')
+    run_main(main, 'Pairs written so far are kept; the same command goes on.')

@@ -1,7 +1,6 @@
 """Tests a segmentor on whole micrographs: `python tools/test.py CONFIG CHECKPOINT`."""
 
 import argparse
-import sys
 from pathlib import Path
 
 from mmengine.config import ConfigDict
@@ -10,6 +9,7 @@ from mmengine.runner.checkpoint import CheckpointLoader
 
 from mmseg_pfdiff.engine.run_checks import check_run, data_folder, data_sets
 from mmseg_pfdiff.engine.run_config import add_run_arguments, read_run_config
+from mmseg_pfdiff.tool_main import run_main
 
 
 def parse_args() -> argparse.Namespace:
@@ -79,7 +79,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    try:
-        main()
-    except (ValueError, OSError) as error:
-        sys.exit(f'error: {error}')
+    run_main(main, 'There is no report; the same command tests anew.')

@@ -1,13 +1,13 @@
 """Trains a generator or a segmentor: `python tools/train.py configs/pfdiff/unet_r50_ratio8.py`."""
 
 import argparse
-import sys
 from pathlib import Path
 
 from mmengine.runner import Runner
 
 from mmseg_pfdiff.engine.run_checks import check_run
 from mmseg_pfdiff.engine.run_config import add_run_arguments, read_run_config
+from mmseg_pfdiff.tool_main import run_main
 
 
 def parse_args() -> argparse.Namespace:
@@ -37,7 +37,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    try:
-        main()
-    except (ValueError, OSError) as error:
-        sys.exit(f'error: {error}')
+    run_main(main, 'Checkpoints written so far are kept; the same command with --resume goes on from the last one.')

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import torch
 from mmseg.registry import DATASETS
 from torch import Tensor
-from tqdm import tqdm
 
 from ..phases import phase_fractions
+from ..progress import progress
 
 
 def inner_dataset(config: Mapping) -> dict:
@@ -41,7 +41,7 @@ def dataset_fractions(config: dict) -> tuple[tuple[str, ...], Tensor]:
         ) from error
     classes = tuple(dataset.metainfo['classes'])
     vectors = []
-    for index in tqdm(range(len(dataset)), desc='phase fractions of the training tiles', unit='tile'):
+    for index in progress(range(len(dataset)), desc='phase fractions of the training tiles', unit='tile'):
         label = torch.as_tensor(dataset[index]['gt_seg_map'])
         if (label != 255).any():
             vectors.append(phase_fractions(label, len(classes)))

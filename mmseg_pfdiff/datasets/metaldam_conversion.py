@@ -5,8 +5,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from tqdm import tqdm
 
+from ..progress import progress
 from ..version import __version__
 from .conversion_folder import ConversionFolder
 from .metaldam import MetalDAMDataset
@@ -39,7 +39,7 @@ def convert_release(
     split: str | os.PathLike = 'holdout5',
     tile_size: int = 256,
     tiling: str = 'cover',
-    progress: Callable = tqdm,
+    progress: Callable = progress,
 ) -> Conversion:
     """Writes whole micrographs by part, tiles of the training micrographs, and `metaldam.json`.
 
@@ -52,7 +52,7 @@ def convert_release(
         split: Name of a split, or a folder with one; see :func:`read_split`.
         tile_size: Side of the tiles in pixels.
         tiling: `cover` or `grid`; see :func:`tile_offsets`.
-        progress: Wraps an iterable to show progress, as tqdm does.
+        progress: Wraps an iterable to show progress, as the default does.
 
     Raises:
         MetalDAMError: The source, the split or `out` cannot be used.

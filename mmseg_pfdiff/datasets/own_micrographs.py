@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
-from tqdm import tqdm
 
 from ..files import write_atomically
 from ..phases import IGNORE_INDEX
+from ..progress import progress
 from .micrograph_images import decode_image, encode_grey
 from .tiling import labelled_positions, tile_name
 
@@ -32,7 +32,7 @@ def convert_micrographs(
     num_classes: int,
     tile_size: int = 256,
     tiling: str = 'cover',
-    progress: Callable = tqdm,
+    progress: Callable = progress,
 ) -> int:
     """Writes whole micrographs by part, and tiles of the training micrographs, in the layout of `MetalDAMDataset`.
 
@@ -54,7 +54,7 @@ def convert_micrographs(
         tile_size: Side of the tiles in pixels. No micrograph of any part may be smaller, as pairs are compared with
             windows of this size of the held-out ones.
         tiling: `cover` or `grid`; see :func:`tile_offsets`.
-        progress: Wraps an iterable to show progress, as tqdm does.
+        progress: Wraps an iterable to show progress, as the default does.
 
     Returns:
         Number of training tiles written.

@@ -8,9 +8,8 @@ from http.client import HTTPException
 from pathlib import Path, PurePosixPath
 from urllib.request import urlopen
 
-from tqdm import tqdm
-
 from ..files import file_sha256
+from ..progress import progress
 
 MAX_DEPTH = 2  # folders between the source and its `images` and `labels`
 MAX_FILE_BYTES = 256 * 2**20  # a micrograph is about half a megabyte; what is larger would only fill the memory
@@ -67,14 +66,14 @@ class ZipFiles:
             raise MetalDAMError(f'{self.root}: {path} cannot be unpacked: {error}.') from error
 
 
-def download_release(url: str, sha256: str, path: str | os.PathLike, progress=tqdm) -> Path:
+def download_release(url: str, sha256: str, path: str | os.PathLike, progress=progress) -> Path:
     """Downloads the release zip, unless it is there already.
 
     Args:
         url: https:// or file:// address.
         sha256: Expected checksum.
         path: Where the zip goes; it appears there only when whole and checked.
-        progress: Progress bar class, as tqdm.
+        progress: Progress bar class, as the default.
 
     Raises:
         MetalDAMError: The download fails, or what came, or what is already at `path`, has another checksum.

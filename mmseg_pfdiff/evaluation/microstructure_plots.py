@@ -32,7 +32,7 @@ def microstructure_section(
         sets: Of :func:`tile_sets`.
         classes: K names.
         scale: Pixels of a micrograph in a pixel of the tiles.
-        progress: Wraps an iterable to show progress, as tqdm does.
+        progress: Wraps an iterable to show progress, as the default does.
         seed: Of the bootstrap, and of the choice of tiles where a set has more than 2000.
 
     Returns:

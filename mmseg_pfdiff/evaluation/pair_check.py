@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from ..datasets import PairFolder, PairRow
 from ..datasets.tiling import tile_positions
+from ..progress import progress
 from .agreement import (
     AgreementLimits,
     Reading,
@@ -68,7 +68,7 @@ class PairChecker:
             side of the real tiles where pairs are larger than these.
         batch_size: Pairs in memory at a time.
         device: Where to compute.
-        progress: Wraps an iterable to show progress, as tqdm does.
+        progress: Wraps an iterable to show progress, as the default does.
 
     Raises:
         FileNotFoundError: The data set lacks tiles or the held-out part.
@@ -83,7 +83,7 @@ class PairChecker:
         side: int | None = None,
         batch_size: int = 16,
         device: str = 'cpu',
-        progress: Callable = tqdm,
+        progress: Callable = progress,
     ) -> None:
         self.folder, self.root, self.part = folder, Path(real_root), part
         self.batch_size, self.device, self.progress = batch_size, device, progress

@@ -6,12 +6,12 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from ..generators import PairCascade
 from ..generators.batches import batches
 from ..generators.pair_records import MAX_INVENTED, MAX_MOVED, invented_shares
 from ..phases import FractionRequest, phase_fractions
+from ..progress import progress
 from .fraction_error import fraction_errors
 from .image_distances import frechet_distance, kid
 from .lite_features import LiteFeatures, label_pictures
@@ -60,7 +60,7 @@ def draw_timed(
         cascade.draw(targets[:batch_size], seed, range(num)[:batch_size])
     start = time.perf_counter()
     drawn = []
-    for indices in tqdm(list(batches(range(num), batch_size)), desc='pairs', unit='batch', leave=False):
+    for indices in progress(list(batches(range(num), batch_size)), desc='pairs', unit='batch', leave=False):
         drawn.append(cascade.draw(targets[indices], seed, indices))
     seconds = (time.perf_counter() - start) / num
     images, labels, _, plain = (torch.cat(parts) for parts in zip(*drawn, strict=True))
@@ -125,7 +125,7 @@ class RealReference:
         return [self._extract(maps) for maps in (tiles.images, label_pictures(tiles.labels, self.palette))]
 
     def _extract(self, maps: Tensor) -> Tensor:
-        parts = tqdm(maps.split(self.batch_size), 'features', leave=False)
+        parts = progress(maps.split(self.batch_size), 'features', leave=False)
         return torch.cat([self.extractor(part).cpu() for part in parts])
 
     def columns(self, images: Tensor, labels: Tensor) -> dict[str, float]:

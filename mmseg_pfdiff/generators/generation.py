@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import torch
 from mmengine.dist import barrier, get_dist_info
-from tqdm import tqdm
 
 from ..datasets import PairFolder
 from ..datasets.pair_writer import PairWriter
 from ..phases import FractionRequest
+from ..progress import progress
 from .batches import batches
 from .cascade import PairCascade
 from .pair_records import PairRecorder
@@ -51,7 +51,10 @@ def generate_pairs(
     barrier()
     share = missing[rank::world_size]
     together = batch_size if size is None else 1
-    with PairWriter(folder, rank) as writer, tqdm(total=len(share), desc='pairs', unit='pair', disable=rank > 0) as bar:
+    with (
+        PairWriter(folder, rank) as writer,
+        progress(total=len(share), desc='pairs', unit='pair', disable=rank > 0) as bar,
+    ):
         for indices in batches(share, together):
             asked = [requests(seed, index) for index in indices]
             targets = torch.stack([request.fractions for request in asked])

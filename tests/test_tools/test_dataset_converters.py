@@ -1,4 +1,3 @@
-import runpy
 import shutil
 from pathlib import Path
 
@@ -7,17 +6,13 @@ import pytest
 from mmseg_pfdiff.datasets.metaldam_splits import read_split
 from mmseg_pfdiff.files import file_sha256
 
-TOOLS = Path(__file__).parents[2] / 'tools' / 'dataset_converters'
+from ..running import run_tool
 
 
 @pytest.fixture
 def tool():
     """Runs a tool with arguments: `tool('metaldam', SOURCE, OUT, ...)`."""
-
-    def run(name, *args):
-        runpy.run_path(str(TOOLS / f'{name}.py'))['main']([str(arg) for arg in args])
-
-    return run
+    return lambda name, *args: run_tool(f'dataset_converters/{name}.py', *args)
 
 
 @pytest.fixture

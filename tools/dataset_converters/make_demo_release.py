@@ -1,12 +1,12 @@
 """Writes the procedural demo data set: python tools/dataset_converters/make_demo_release.py data/demo_release."""
 
 import argparse
-import sys
 
 from mmseg_pfdiff.datasets.demo_micrographs import write_demo_release
+from mmseg_pfdiff.tool_main import run_main
 
 
-def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+def parse_args() -> argparse.Namespace:
     """Command line."""
     parser = argparse.ArgumentParser(
         description='Write a small procedural data set in the layout of the MetalDAM release.'
@@ -15,19 +15,16 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--num', type=int, default=12, help='labelled micrographs (%(default)s)')
     parser.add_argument('--size', type=int, nargs=2, default=(384, 512), metavar=('H', 'W'), help='%(default)s')
     parser.add_argument('--seed', type=int, default=0, help='another seed, other micrographs (%(default)s)')
-    return parser.parse_args(argv)
+    return parser.parse_args()
 
 
-def main(argv: list[str] | None = None) -> None:
+def main() -> None:
     """Writes the data set, then tells how to convert it."""
-    args = parse_args(argv)
-    try:
-        split = write_demo_release(args.out, args.num, tuple(args.size), args.seed)
-    except (ValueError, OSError) as error:
-        sys.exit(f'error: {error}')
+    args = parse_args()
+    split = write_demo_release(args.out, args.num, tuple(args.size), args.seed)
     print(f'{args.out}: {args.num} labelled micrographs and one without a label. Convert them with')
     print(f'    python tools/dataset_converters/metaldam.py {args.out} OUT --split {split} --tile-size 128')
 
 
 if __name__ == '__main__':
-    main()
+    run_main(main, 'Remove what was written and run it again.')

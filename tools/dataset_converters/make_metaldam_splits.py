@@ -1,33 +1,29 @@
 """Makes the splits that stand in the package: python tools/dataset_converters/make_metaldam_splits.py SOURCE."""
 
 import argparse
-import sys
 from pathlib import Path
 
 from mmseg_pfdiff.datasets.metaldam_release import MetalDAMRelease
 from mmseg_pfdiff.datasets.metaldam_splits import SPLITS_FOLDER, write_split
-from mmseg_pfdiff.datasets.release_files import MetalDAMError
 from mmseg_pfdiff.datasets.split_rule import folds, holdout, release_statistics
+from mmseg_pfdiff.tool_main import run_main
 
 HELD_OUT = 5  # test micrographs of holdout5 as in the paper; validation micrographs of every split
 FOLDS = 5
 
 
-def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+def parse_args() -> argparse.Namespace:
     """Command line."""
     parser = argparse.ArgumentParser(description='Make the named splits of MetalDAM by the rule in split_rule.py.')
     parser.add_argument('source', help='zip or folder of the release')
     parser.add_argument('--out', type=Path, default=SPLITS_FOLDER, help='default: the package, %(default)s')
-    return parser.parse_args(argv)
+    return parser.parse_args()
 
 
-def main(argv: list[str] | None = None) -> None:
+def main() -> None:
     """Writes holdout5 and fold0..fold4."""
-    args = parse_args(argv)
-    try:
-        statistics = release_statistics(MetalDAMRelease(args.source))
-    except MetalDAMError as error:
-        sys.exit(f'error: {error}')
+    args = parse_args()
+    statistics = release_statistics(MetalDAMRelease(args.source))
     splits = {f'holdout{HELD_OUT}': holdout(statistics, val=HELD_OUT, test=HELD_OUT)}
     splits.update({f'fold{k}': parts for k, parts in enumerate(folds(statistics, FOLDS, val=HELD_OUT))})
     for name, parts in splits.items():
@@ -36,4 +32,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_main(main, 'Splits written so far are whole; the same command goes on.')

@@ -1,18 +1,18 @@
 """Converts the MetalDAM release: python tools/dataset_converters/metaldam.py MetalDAM_labeled.zip data/metaldam."""
 
 import argparse
-import sys
 from pathlib import Path
 
 from mmseg_pfdiff.datasets.metaldam import MetalDAMDataset
 from mmseg_pfdiff.datasets.metaldam_conversion import convert_release
 from mmseg_pfdiff.datasets.metaldam_splits import split_names
 from mmseg_pfdiff.datasets.metaldam_summary import format_notes, format_shares
-from mmseg_pfdiff.datasets.release_files import MetalDAMError, download_release
+from mmseg_pfdiff.datasets.release_files import download_release
 from mmseg_pfdiff.datasets.tiling import add_tiling_arguments
+from mmseg_pfdiff.tool_main import run_main
 
 
-def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+def parse_args() -> argparse.Namespace:
     """Command line."""
     parser = argparse.ArgumentParser(
         description='Write whole micrographs by part, tiles of the training micrographs, and metaldam.json to OUT.'
@@ -35,25 +35,22 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         default='holdout5',
         help=f'{", ".join(split_names())}, or a folder with train.txt, val.txt and test.txt (%(default)s)',
     )
-    args = parser.parse_intermixed_args(argv)  # SOURCE may be left out, and options may stand between the two paths
+    args = parser.parse_intermixed_args()  # SOURCE may be left out, and options may stand between the two paths
     if bool(args.source) == args.download:
         parser.error('give either SOURCE or --download')
     return args
 
 
-def main(argv: list[str] | None = None) -> None:
+def main() -> None:
     """Converts, then tells what stands where."""
-    args = parse_args(argv)
-    try:
-        source = args.source
-        if args.download:
-            source = download_release(args.url, args.sha256, args.out.parent / MetalDAMDataset.filename)
-        record, changed = convert_release(source, args.out, args.split, args.tile_size, args.tiling)
-    except (MetalDAMError, OSError) as error:
-        sys.exit(f'error: {error}')
+    args = parse_args()
+    source = args.source
+    if args.download:
+        source = download_release(args.url, args.sha256, args.out.parent / MetalDAMDataset.filename)
+    record, changed = convert_release(source, args.out, args.split, args.tile_size, args.tiling)
     print(f'{format_shares(record)}\n{format_notes(record)}')
     print(f'{args.out.resolve()}: {"written" if changed else "complete already, nothing changed"}')
 
 
 if __name__ == '__main__':
-    main()
+    run_main(main, 'Files written so far are kept; the same command goes on.')

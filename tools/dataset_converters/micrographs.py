@@ -4,10 +4,10 @@ Usage: python tools/dataset_converters/micrographs.py data/mine --num-classes 3 
 """
 
 import argparse
-import sys
 
 from mmseg_pfdiff.datasets.own_micrographs import PARTS, convert_micrographs
 from mmseg_pfdiff.datasets.tiling import add_tiling_arguments
+from mmseg_pfdiff.tool_main import run_main
 
 USES = dict(
     train='to train on; tiles are cut from these alone',
@@ -16,7 +16,7 @@ USES = dict(
 )
 
 
-def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+def parse_args() -> argparse.Namespace:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('out', metavar='OUT', help='new or empty folder to fill, for example data/mine')
@@ -30,20 +30,17 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
             help=f'folders of micrographs and of index images NAME.png (0..K-1, 255 = ignore) {USES[part]}',
         )
     add_tiling_arguments(parser)
-    return parser.parse_args(argv)
+    return parser.parse_args()
 
 
-def main(argv: list[str] | None = None) -> None:
+def main() -> None:
     """Converts, then tells what stands where."""
-    args = parse_args(argv)
+    args = parse_args()
     parts = {part: folders for part in PARTS if (folders := getattr(args, part))}
-    try:
-        number = convert_micrographs(parts, args.out, args.num_classes, args.tile_size, args.tiling)
-    except (ValueError, OSError) as error:
-        sys.exit(f'error: {error}')
+    number = convert_micrographs(parts, args.out, args.num_classes, args.tile_size, args.tiling)
     size = f'{args.tile_size}x{args.tile_size}'
     print(f'{args.out}: whole micrographs to {", ".join(parts)}, and {number} training tiles of {size}')
 
 
 if __name__ == '__main__':
-    main()
+    run_main(main, 'Files written so far are kept; the same command goes on.')

@@ -1,0 +1,67 @@
+"""A lock for a folder that a tool writes: a second process is told who is at it, and ends."""
+
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+
+class FolderInUseError(OSError):
+    """Another process writes to the folder."""
+
+
+def lock_path(folder: str | os.PathLike) -> Path:
+    """Where the lock of a folder lies: beside it, so that a folder can be locked before it is there.
+
+    Args:
+        folder: Any path to it; links are followed, so that each of them leads to one lock.
+
+    Returns:
+        `.NAME.lock` in the folder above.
+    """
+    folder = Path(folder).resolve()
+    return folder.with_name(f'.{folder.name}.lock')
+
+
+@contextmanager
+def locked_folder(folder: str | os.PathLike, leader: bool = True) -> Iterator[None]:
+    """Holds the lock of a folder. The operating system lets go of it when the process ends, however it ends.
+
+    Args:
+        folder: Folder that this process is going to write, there or not.
+        leader: False for the other processes of a launcher: they share the lock of the first one.
+
+    Raises:
+        FolderInUseError: Another process holds it; the message tells which.
+    """
+    if not leader:
+        yield
+        return
+    path = lock_path(folder)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path, timeout=0)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise FolderInUseError(
+            f'{folder} is being written by another process ({_owner(path)}). Wait until it has ended, or give another '
+            'folder.'
+        ) from error
+    try:
+        # The file is both the lock and the note for those who come second.
+        path.write_text(f'process {os.getpid()} on {socket.gethostname()}: {Path(sys.argv[0]).name}')
+        yield
+    finally:
+        lock.release()
+
+
+def _owner(path: Path) -> str:
+    """What the holder of a lock wrote of itself."""
+    try:
+        return path.read_text().strip() or 'which has just begun'
+    except OSError:
+        return 'which has just ended'

@@ -1,0 +1,46 @@
+"""How a tool ends: with its result, with one line that says what is wrong, or with one that says how to go on."""
+
+import errno
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+INTERRUPTED = 130  # what a shell returns for a command that Ctrl-C ended
+
+
+def run_main(main: Callable[[], None], interrupted: str, also: tuple[type[Exception], ...] = ()) -> None:
+    """Runs the main function of a tool; what a user can mend ends it with a message in place of a traceback.
+
+    Args:
+        main: Of the tool, without arguments.
+        interrupted: After Ctrl-C: what is kept, and how to go on.
+        also: Errors besides ValueError, OSError and ImportError that are told by their message.
+
+    Raises:
+        SystemExit: The tool could not do what it was asked for, or was interrupted.
+    """
+    try:
+        main()
+    except KeyboardInterrupt:
+        print(f'\nStopped. {interrupted}', file=sys.stderr)
+        sys.exit(INTERRUPTED)
+    except (ValueError, OSError, ImportError, *also) as error:
+        sys.exit(f'error: {describe_error(error)}')
+
+
+def describe_error(error: Exception) -> str:
+    """An error in words; a full disk is told with the file that was written and the space that is left.
+
+    Args:
+        error: Any.
+
+    Returns:
+        One line or more.
+    """
+    if not isinstance(error, OSError) or error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        return str(error)
+    place = Path(error.filename or '.').absolute()
+    there = next(folder for folder in (place, *place.parents) if folder.is_dir())
+    free = shutil.disk_usage(there).free / 2**20
+    return f'{place} could not be written: {error.strerror}. {free:.0f} MiB are free there. Make room and run again.'
