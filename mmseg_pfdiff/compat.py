@@ -3,6 +3,13 @@
 import re
 from importlib.metadata import PackageNotFoundError, version
 
+from PIL import Image
+
+# Pillow takes pictures of more than 89 million pixels for attacks, also where mmseg reads label maps with it; stitched
+# micrographs have 400 million. This is OpenCV's own limit.
+MAX_PIXELS = 2**30
+Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+
 # Import name -> its distributions with the range that works: first included, last excluded.
 # Upstream: 1.2 is the first mmseg with SegDataSample metas as used here; mmcv 2.2 is refused by mmseg 1.2.2 itself.
 # The maintained builds (onedl-*) keep the import names; their 0.10.12 / 2.3.6 / 1.4.2 are the ones tested.

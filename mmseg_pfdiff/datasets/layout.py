@@ -1,0 +1,53 @@
+"""What a data set on disk consists of: parts, folders, suffixes and names; and the error for what does not fit."""
+
+import difflib
+import unicodedata
+from collections.abc import Iterable
+
+PARTS = ('train', 'val', 'test')
+# Folders that a conversion fills; everything below them belongs to the data set.
+FOLDERS = ('img_dir', 'ann_dir', 'tiles')
+IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff', '.bmp')
+LABEL_SUFFIXES = ('.png', '.tif', '.tiff', '.bmp')  # without JPEG, which changes class indices
+
+
+class DataError(ValueError):
+    """What was given as data cannot be used; the message names the file and the way out."""
+
+
+def plain_name(name: str) -> str:
+    """A name as it is compared and written: an accented letter is one character, however a file system stored it.
+
+    Args:
+        name: Of a file or a micrograph; macOS and some archivers write `u` and its dots as two characters.
+
+    Returns:
+        The name in Unicode's composed form (NFC).
+    """
+    return unicodedata.normalize('NFC', name)
+
+
+def nearest_name(name: str, names: Iterable[str]) -> str | None:
+    """The name that one may have meant.
+
+    Args:
+        name: What was looked for.
+        names: What is there.
+
+    Returns:
+        The nearest of them, None when none resembles it.
+    """
+    by_folded = {plain_name(one).casefold(): one for one in names}
+    near = difflib.get_close_matches(plain_name(name).casefold(), by_folded, n=1, cutoff=0.6)
+    return by_folded[near[0]] if near else None
+
+
+def list_names(names: Iterable[str], most: int = 6) -> str:
+    """Names for a message, the first three of many.
+
+    Args:
+        names: Any number.
+        most: So many are listed in full.
+    """
+    names = list(names)
+    return ', '.join(names) if len(names) <= most else f'{", ".join(names[:3])} and {len(names) - 3} more'
