@@ -57,15 +57,16 @@ def test_correction_is_the_same_for_every_kind_of_prediction(kind):
     torch.testing.assert_close(none, prediction, rtol=0, atol=1e-3)
 
 
-def test_guided_samples_are_nearer_to_their_fractions():
+def test_guided_samples_have_the_fractions_asked_for():
+    """Whatever the network says: here it says nothing, being random."""
     c = torch.tensor([[0.1, 0.2, 0.3, 0.4]]).repeat(4, 1)
+    settings = dict(noise_schedule=dict(prediction_type='v_prediction'), sampler=dict(type='renoise', steps=10))
     errors = {}
     for weight in (0.0, 1.0):
-        model = make_generator(fraction_guidance=weight, sampler=dict(type='renoise', steps=10))
-        labels = model.data_preprocessor.decode(model.sample(c, seed=0, indices=range(4))).labels
-        share = torch.stack([(labels == k).float().mean((1, 2)) for k in range(4)], 1)
-        errors[weight] = (share - c).abs().mean()
-    assert errors[1.0] < 0.5 * errors[0.0]
+        model = make_generator(fraction_guidance=weight, **settings)
+        probability = model.data_preprocessor.codec.posterior(model.sample(c, seed=0, indices=range(4))[:, 1:])
+        errors[weight] = (probability.mean((2, 3)) - c).abs().max()
+    assert errors[1.0] < 0.05 and errors[1.0] < 0.5 * errors[0.0]
 
 
 def test_bad_settings_are_named():
