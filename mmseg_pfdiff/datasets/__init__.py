@@ -2,6 +2,7 @@
 
 from .fixed_length_sampler import FixedLengthSampler
 from .metaldam import MetalDAMDataset
+from .packing import PackMicrograph
 from .pair_folder import PairFolder
 from .pair_mix import SyntheticPairMix
 from .pair_rows import PairRow
@@ -13,6 +14,7 @@ from .transforms import RandomSquareSymmetry
 __all__ = [
     'FixedLengthSampler',
     'MetalDAMDataset',
+    'PackMicrograph',
     'PairFolder',
     'PairRow',
     'RandomSquareSymmetry',

@@ -4,5 +4,13 @@ from .sliding_window import SlidingWindowEncoderDecoder
 from .smp_decoder import SMPDecoderHead, convert_smp_state_dict
 from .smp_dice import SMPDiceLoss
 from .smp_encoder import SMPEncoder
+from .test_time import MicrographTTAModel
 
-__all__ = ['SMPDecoderHead', 'SMPDiceLoss', 'SMPEncoder', 'SlidingWindowEncoderDecoder', 'convert_smp_state_dict']
+__all__ = [
+    'MicrographTTAModel',
+    'SMPDecoderHead',
+    'SMPDiceLoss',
+    'SMPEncoder',
+    'SlidingWindowEncoderDecoder',
+    'convert_smp_state_dict',
+]

@@ -1,14 +1,19 @@
 """Whole micrographs by overlapping windows, several windows in each forward pass."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from mmengine.config import ConfigDict
-from mmseg.models import EncoderDecoder
+from mmengine.structures import PixelData
+from mmseg.models import EncoderDecoder, SegDataPreProcessor
 from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
 from torch import Tensor
 
+from .bands import Window, join_bands, mean_bands, resize_bands
+
 AVERAGES = ('probabilities', 'logits')
+Corners = Sequence[tuple[int, int]]
 
 
 @MODELS.register_module()
@@ -24,11 +29,16 @@ class SlidingWindowEncoderDecoder(EncoderDecoder):
     - `average`: What is averaged where windows overlap: `'probabilities'` (default; the paper's "average the
       overlapping softmaxed outputs", its section 2.3; the class is the one with the largest mean, which is the paper's
       threshold of 0.5 wherever one class reaches it) or `'logits'` (equal to mmseg's own `slide_inference`).
-    - `accumulate_device`: Where the sums are kept, e.g. `'cpu'` when a huge mosaic does not fit the GPU beside the
-      network. The device of the image by default.
+    - `accumulate_device`: Where windows are averaged, e.g. `'cpu'`. The device of the network by default.
+    - `keep_logits`: Whether results hold `seg_logits`, (K, H, W) float32, beside `pred_sem_seg`. False by default: the
+      classes are then decided band by band, and a micrograph of any size takes a few bytes a pixel. Test-time
+      augmentation needs them; `slide_inference` and `inference` return them in any case.
 
-    The result is logits in both cases, as every caller in mmseg expects: the softmax of the result is the mean of the
-    probabilities.
+    `test_step` and `val_step` keep a micrograph as it was loaded; windows are cut from it, moved to the device of the
+    network and normalised when their turn comes. `pred_sem_seg` is uint8 and lies in the memory of the CPU. (Other
+    preprocessors than a plain `SegDataPreProcessor`, and `mode='whole'`, go mmseg's own way.)
+
+    The logits are such that their softmax is the mean of the probabilities, as every caller in mmseg expects.
 
     Args:
         *args, **kwargs: As `EncoderDecoder`.
@@ -59,6 +69,49 @@ class SlidingWindowEncoderDecoder(EncoderDecoder):
         if cfg.get('window_batch', 8) < 1:
             raise ValueError(f'test_cfg.window_batch must be at least 1, got {cfg.window_batch!r}.')
 
+    def test_step(self, data: dict) -> list[SegDataSample]:
+        """Predicts a batch as it was loaded.
+
+        Args:
+            data: `inputs`, N images of one size, each (C, H, W), uint8 as a rule; and `data_samples`, if there are any.
+
+        Returns:
+            The samples, with `pred_sem_seg`, (1, H, W) uint8, and with `seg_logits` where they are kept.
+        """
+        if not isinstance(data, dict) or not self._cuts_before_normalising():
+            return super().test_step(data)
+        images = list(data['inputs'])
+        size = tuple(images[0].shape[1:])
+        if any(image.shape[1:] != size for image in images):
+            raise ValueError(
+                f'Micrographs of one batch must have one size, got {[tuple(image.shape[1:]) for image in images]}. '
+                'Set the batch_size of the data loader to 1.'
+            )
+        samples = data.get('data_samples') or [SegDataSample() for _ in images]
+        for sample in samples:
+            if 'ori_shape' not in sample.metainfo:
+                sample.set_metainfo(dict(ori_shape=size, img_shape=size, pad_shape=size))
+
+        def cut(corners: Corners, height: int, width: int) -> Tensor:
+            raw = [image[:, y : y + height, x : x + width] for y, x in corners for image in images]
+            return self.data_preprocessor(dict(inputs=torch.stack(raw)), False)['inputs']
+
+        metas = [sample.metainfo for sample in samples]
+        bands = self._logit_bands(cut, size, metas)
+        if self._needs_all_rows(metas):
+            return self.postprocess_result(join_bands(bands, size[0]), samples)
+        return self._decide(bands, size, samples)
+
+    def val_step(self, data: dict) -> list[SegDataSample]:
+        """As :meth:`test_step`."""
+        return self.test_step(data)
+
+    def _cuts_before_normalising(self) -> bool:
+        """Whether windows can be prepared one by one: the preprocessor must treat each pixel by itself."""
+        preprocessor = self.data_preprocessor
+        pads = getattr(preprocessor, 'test_cfg', None)
+        return self.test_cfg.mode == 'slide' and type(preprocessor) is SegDataPreProcessor and not pads
+
     def slide_inference(self, inputs: Tensor, batch_img_metas: list[dict]) -> Tensor:
         """Averages the predictions of overlapping windows.
 
@@ -69,33 +122,75 @@ class SlidingWindowEncoderDecoder(EncoderDecoder):
         Returns:
             (N, K, H, W) float32 logits.
         """
+
+        def cut(corners: Corners, height: int, width: int) -> Tensor:
+            return torch.cat([inputs[:, :, y : y + height, x : x + width] for y, x in corners])
+
+        size = tuple(inputs.shape[2:])
+        return join_bands(self._logit_bands(cut, size, batch_img_metas), size[0])
+
+    def _logit_bands(
+        self, cut: Callable[[Corners, int, int], Tensor], size: tuple[int, int], metas: Sequence[dict]
+    ) -> Iterator[Tensor]:
+        """Bands of the logits of N images.
+
+        Args:
+            cut: Gives the normalised windows of a height and a width at some corners, those of the N images at the
+                first corner first.
+            size: (H, W) of the images.
+            metas: Of the N images.
+        """
         self._check_test_cfg()
-        cfg = self.test_cfg
-        probabilities = cfg.get('average', AVERAGES[0]) == 'probabilities'
-        n, _, height, width = inputs.shape
-        crop_h, crop_w = min(cfg.crop_size[0], height), min(cfg.crop_size[1], width)
-        corners = list(window_corners((height, width), cfg.crop_size, cfg.stride))
-        device = torch.device(cfg.get('accumulate_device') or inputs.device)
-        total = torch.zeros(n, self.out_channels, height, width, device=device)
-        count = torch.zeros(height, width, device=device)
+        probabilities = self.test_cfg.get('average', AVERAGES[0]) == 'probabilities'
+        for mean in mean_bands(self._window_outputs(cut, size, metas, probabilities), size[1]):
+            if not probabilities:
+                yield mean
+            elif self.out_channels == 1:  # mmseg takes the sigmoid of a single channel and thresholds it
+                yield mean.logit_(eps=1e-7)
+            else:
+                yield mean.clamp_(min=torch.finfo(mean.dtype).tiny).log_()
+
+    def _window_outputs(
+        self, cut: Callable, size: tuple[int, int], metas: Sequence[dict], probabilities: bool
+    ) -> Iterator[Window]:
+        """What the network says of each window, (N, K, h, w) float32: probabilities or logits."""
+        cfg, n = self.test_cfg, len(metas)
+        crop = min(cfg.crop_size[0], size[0]), min(cfg.crop_size[1], size[1])
+        corners = list(window_corners(size, cfg.crop_size, cfg.stride))
         step = max(1, cfg.get('window_batch', 8) // n)  # each window is cut from all n images
+        # A meta of its own for each window, with the size heads predict at.
+        metas = [dict(meta, img_shape=crop, pad_shape=crop) for meta in metas]
         for start in range(0, len(corners), step):
             chunk = corners[start : start + step]
-            windows = torch.cat([inputs[:, :, y : y + crop_h, x : x + crop_w] for y, x in chunk])
-            # Window-major like `windows`: a meta of its own for each window, with the size heads predict at.
-            metas = [dict(meta, img_shape=windows.shape[2:], pad_shape=windows.shape[2:]) for meta in batch_img_metas]
-            outputs = self.encode_decode(windows, metas * len(chunk)).float()
+            outputs = self.encode_decode(cut(chunk, *crop), metas * len(chunk)).float()
             if probabilities:
                 outputs = outputs.softmax(dim=1) if self.out_channels > 1 else outputs.sigmoid()
-            for (y, x), output in zip(chunk, outputs.to(device).split(n), strict=True):
-                total[:, :, y : y + crop_h, x : x + crop_w] += output
-                count[y : y + crop_h, x : x + crop_w] += 1
-        mean = total.div_(count)
-        if not probabilities:
-            return mean
-        if self.out_channels == 1:  # mmseg takes the sigmoid of a single channel and thresholds it
-            return mean.logit_(eps=1e-7)
-        return mean.clamp_(min=torch.finfo(mean.dtype).tiny).log_()
+            outputs = outputs.to(cfg.get('accumulate_device') or outputs.device)
+            yield from zip(chunk, outputs.split(n), strict=True)
+
+    def _needs_all_rows(self, metas: Sequence[dict]) -> bool:
+        """Whether logits of whole images are needed: because they are asked for, or to be cut, turned or resized."""
+        return (
+            self.test_cfg.get('keep_logits', False)
+            or any(meta.get('flip') or any(meta.get('padding_size', ())) for meta in metas)
+            or any(meta['ori_shape'][:2] != metas[0]['ori_shape'][:2] for meta in metas)
+        )
+
+    def _decide(
+        self, bands: Iterator[Tensor], size: tuple[int, int], samples: Sequence[SegDataSample]
+    ) -> list[SegDataSample]:
+        """Gives samples the class of each pixel, at the size that micrographs have on disk."""
+        target = tuple(samples[0].ori_shape[:2])
+        dtype = torch.uint8 if self.out_channels <= 256 else torch.int64
+        classes = torch.empty(len(samples), *target, dtype=dtype)
+        top = 0
+        for band in resize_bands(bands, size, target, self.align_corners):
+            decided = band.argmax(1) if self.out_channels > 1 else band[:, 0].sigmoid() > self.decode_head.threshold
+            classes[:, top : top + band.shape[2]] = decided
+            top += band.shape[2]
+        for sample, label in zip(samples, classes.split(1), strict=True):
+            sample.set_data(dict(pred_sem_seg=PixelData(data=label)))
+        return list(samples)
 
 
 def window_corners(

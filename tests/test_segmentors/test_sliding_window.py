@@ -24,6 +24,9 @@ def build(cls=SlidingWindowEncoderDecoder, num_classes=4, **test_cfg):
     if num_classes == 1:
         head.update(threshold=0.5)
     return cls(
+        data_preprocessor=dict(
+            type='SegDataPreProcessor', mean=[120.0, 110.0, 100.0], std=[58.0, 57.0, 56.0], bgr_to_rgb=True
+        ),
         backbone=dict(type='mmseg.SMPEncoder', name='tu-mobilenetv3_small_050', depth=3, weights=None),
         decode_head=head,
         test_cfg=ConfigDict(dict(mode='slide', crop_size=(32, 32), stride=(16, 16)) | test_cfg),
@@ -137,6 +140,70 @@ def test_predict_gives_label_maps_of_the_micrograph():
         [result] = model(image, [sample], mode='predict')
     expected = plain_probabilities(model, image).argmax(axis=0)
     assert (result.pred_sem_seg.data[0].numpy() == expected).mean() > 0.999
+
+
+def loaded(*sizes, ori_shape=None):
+    """A batch as a data loader gives it: images and samples."""
+    generator = torch.Generator().manual_seed(1)
+    images = [torch.randint(0, 256, (3, *size), dtype=torch.uint8, generator=generator) for size in sizes]
+    samples = [
+        SegDataSample(metainfo=dict(ori_shape=ori_shape or size, img_shape=size, pad_shape=size)) for size in sizes
+    ]
+    return dict(inputs=images, data_samples=samples)
+
+
+@pytest.mark.parametrize('ori_shape', [(49, 67), (98, 134), (97, 137), (24, 21)])
+@pytest.mark.parametrize('settings', [dict(), dict(average='logits'), dict(num_classes=1)])
+def test_classes_decided_by_bands_are_those_of_whole_logits(ori_shape, settings):
+    batch = loaded((49, 67), (49, 67), ori_shape=ori_shape)
+    model = build(**settings)
+    with torch.no_grad():
+        # mmseg's way: the whole image normalised, all logits, resized as a whole.
+        prepared = model.data_preprocessor(dict(batch), False)
+        logits = model.slide_inference(prepared['inputs'], [sample.metainfo for sample in batch['data_samples']])
+        expected = model.postprocess_result(logits, [sample.clone() for sample in batch['data_samples']])
+        results = model.val_step(batch)
+    for result, one in zip(results, expected, strict=True):
+        assert result.pred_sem_seg.data.dtype == torch.uint8
+        assert torch.equal(result.pred_sem_seg.data, one.pred_sem_seg.data.to(torch.uint8))
+        assert 'seg_logits' not in result
+    with torch.no_grad():
+        kept = build(keep_logits=True, **settings).test_step(loaded((49, 67), (49, 67), ori_shape=ori_shape))
+    for result, one in zip(kept, expected, strict=True):
+        torch.testing.assert_close(result.seg_logits.data, one.seg_logits.data, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize('direction', ['horizontal', 'vertical'])
+def test_a_flipped_micrograph_is_flipped_back(direction):
+    batch = loaded((48, 64), (48, 64))
+    batch['data_samples'][0].set_metainfo(dict(flip=True, flip_direction=direction))
+    batch['inputs'][1] = batch['inputs'][0]
+    with torch.no_grad():
+        flipped, plain = build().test_step(batch)
+    axis = dict(horizontal=2, vertical=1)[direction]
+    assert torch.equal(flipped.pred_sem_seg.data.flip(axis).long(), plain.pred_sem_seg.data.long())
+
+
+def test_a_padding_preprocessor_goes_mmsegs_way():
+    model, padded = build(), build()
+    padded.data_preprocessor.test_cfg = dict(size_divisor=32)
+    with torch.no_grad():
+        [expected] = EncoderDecoder.test_step(padded, loaded((35, 51)))
+        [result] = padded.test_step(loaded((35, 51)))
+        [other] = model.test_step(loaded((35, 51)))
+    assert torch.equal(result.pred_sem_seg.data, expected.pred_sem_seg.data)
+    assert result.pred_sem_seg.shape == other.pred_sem_seg.shape == (35, 51)
+
+
+def test_images_without_samples_and_of_two_sizes():
+    model = build()
+    batch = loaded((35, 51))
+    with torch.no_grad():
+        [result] = model.test_step(dict(inputs=batch['inputs']))
+        [expected] = model.test_step(batch)
+    assert torch.equal(result.pred_sem_seg.data, expected.pred_sem_seg.data)
+    with pytest.raises(ValueError, match=r'one size, got \[\(35, 51\), \(35, 52\)\]'):
+        model.test_step(loaded((35, 51), (35, 52)))
 
 
 def test_whole_mode_is_mmsegs():

@@ -18,7 +18,18 @@ train_pipeline = [
 test_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations'),
-    dict(type='PackSegInputs'),
+    dict(type='PackMicrograph'),
+]
+# For tools/test.py --tta: the mean of each micrograph as it is, mirrored left to right and mirrored top to bottom.
+views = [
+    dict(type='RandomFlip', prob=0.0),
+    dict(type='RandomFlip', prob=1.0, direction='horizontal'),
+    dict(type='RandomFlip', prob=1.0, direction='vertical'),
+]
+tta_model = dict(type='MicrographTTAModel')
+tta_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='TestTimeAug', transforms=[views, [dict(type='LoadAnnotations')], [dict(type='PackMicrograph')]]),
 ]
 train_dataloader = dict(
     batch_size=64,
