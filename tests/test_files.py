@@ -3,7 +3,7 @@ from multiprocessing import get_context
 
 import pytest
 
-from mmseg_pfdiff.files import temporary_files, write_atomically
+from mmseg_pfdiff.files import append_whole, temporary_files, write_atomically
 
 
 def write_often(path, content):
@@ -50,3 +50,24 @@ def test_a_write_that_fails_names_the_file_and_leaves_what_was_there(tmp_path):
     assert found.get(timeout=30).endswith(f"File too large: '{path}'")
     writer.join()
     assert path.read_bytes() == b'old' and [file.name for file in tmp_path.iterdir()] == ['a.json']
+
+
+def append_too_much(path, found):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+    try:
+        append_whole(path, bytes(2000))
+    except OSError as error:
+        found.put(str(error))
+
+
+def test_an_addition_that_fails_names_the_file_and_leaves_its_length(tmp_path):
+    path = tmp_path / 'a.csv'
+    for content in (b'one,', b'two'):
+        append_whole(path, content, first=b'head:')
+    context = get_context('fork')
+    found = context.Queue()
+    writer = context.Process(target=append_too_much, args=(path, found))
+    writer.start()
+    assert found.get(timeout=30).endswith(f"File too large: '{path}'")
+    writer.join()
+    assert path.read_bytes() == b'head:one,two'

@@ -25,7 +25,7 @@ class SyntheticPairDataset(BaseSegDataset):
 
     Raises:
         FileNotFoundError: No pair folder there, or a row whose files are missing.
-        ValueError: Other classes than insisted on, or no pair left.
+        ValueError: Other classes than insisted on, no pair left, or label maps that a filter has half changed.
     """
 
     def __init__(
@@ -58,13 +58,9 @@ class SyntheticPairDataset(BaseSegDataset):
 
     def load_data_list(self) -> list[dict]:
         """One dict for each pair, checked to stand on disk."""
+        self.folder.refuse_half_changed()
         rows = [row for row in self.folder.rows() if row.kept or not self.kept_only][: self.max_pairs]
-        gone = [row.index for row in rows if not self.folder.has_files(row.index)]
-        if gone:
-            raise FileNotFoundError(
-                f'{self.data_root}: {len(gone)} of {len(rows)} pairs miss a file, first index {gone[0]}. Run the '
-                'tools/generate_pairs.py command of the folder again: it writes what is missing.'
-            )
+        self.folder.refuse_missing_files(rows)
         if not rows:
             raise ValueError(f'{self.data_root} holds no pair{" marked as kept" if self.kept_only else ""}.')
         return [

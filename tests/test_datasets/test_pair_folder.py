@@ -1,11 +1,15 @@
 import json
+import os
+import resource
+import shutil
 import threading
+from multiprocessing import get_context
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from mmseg_pfdiff.datasets import PairFolder, PairRow
+from mmseg_pfdiff.datasets import PairFolder, PairRow, SyntheticPairDataset
 
 CLASSES = ['matrix', 'austenite']
 PALETTE = [[0, 114, 178], [240, 228, 66]]
@@ -72,6 +76,41 @@ def test_a_folder_without_pairs_is_taken_over(tmp_path):
     assert folder.description['seed'] == 4 and PairFolder(tmp_path / 'pairs').description['seed'] == 4
 
 
+def test_a_description_is_not_replaced_where_files_of_pairs_lie(tmp_path):
+    """A run that was killed after the files of its first pair, and before its row."""
+    folder = PairFolder.create(tmp_path / 'pairs', DESCRIPTION)
+    folder.write_files(0, *make_pair())
+    with pytest.raises(FileExistsError, match='seed is 3 there and 4 here'):
+        PairFolder.create(tmp_path / 'pairs', {**DESCRIPTION, 'seed': 4})
+    assert PairFolder.create(tmp_path / 'pairs', DESCRIPTION).missing(1) == [0]
+    folder.label_path(0).unlink()
+    with pytest.raises(FileExistsError, match='seed is 3 there and 4 here'):
+        PairFolder.create(tmp_path / 'pairs', {**DESCRIPTION, 'seed': 4})
+
+
+def test_rows_of_another_seed_than_the_description_tells_are_refused_with_the_way_out(tmp_path):
+    folder = PairFolder.create(tmp_path / 'pairs', DESCRIPTION)
+    folder.write(make_row(0), *make_pair())
+    folder.write(make_row(1)._replace(seed=8), *make_pair())
+    with pytest.raises(ValueError, match=r'tells of seed 3, but holds rows of seed 8: two runs .* Remove these rows'):
+        PairFolder.create(tmp_path / 'pairs', DESCRIPTION)
+    rows = tmp_path / 'pairs/rows/0.csv'
+    rows.write_text(''.join(line for line in rows.open() if not line.startswith('1,8,')))
+    assert PairFolder.create(tmp_path / 'pairs', DESCRIPTION).missing(2) == [1]
+
+
+def test_two_runs_that_mixed_their_rows_are_mended_as_the_message_says(tmp_path):
+    folder = PairFolder.create(tmp_path / 'pairs', DESCRIPTION)
+    for rank, group in enumerate(('uniform', 'rich')):
+        folder.write(make_row(0)._replace(group=group), *make_pair(), rank=rank)
+        folder.write(make_row(1 + rank), *make_pair(), rank=rank)
+    with pytest.raises(ValueError, match=r'rows/0\.csv and .*rows/1\.csv both hold index 0, .*all lines of'):
+        PairFolder.create(tmp_path / 'pairs', DESCRIPTION)
+    for path in (tmp_path / 'pairs/rows').iterdir():
+        path.write_text(''.join(line for line in path.open() if not line.startswith('0,')))
+    assert PairFolder.create(tmp_path / 'pairs', DESCRIPTION).missing(3) == [0]
+
+
 def test_a_folder_of_something_else_is_refused(tmp_path):
     (tmp_path / 'thesis.tex').write_text('precious')
     with pytest.raises(FileExistsError, match=r"no pair folder \(it holds 'thesis.tex'\)"):
@@ -93,7 +132,7 @@ def test_damage_is_named(tmp_path):
     with pytest.raises(ValueError, match='holds index 0 twice'):
         folder.rows()
     rows.write_text(content.replace('True', 'yes'))
-    with pytest.raises(ValueError, match='damaged row'):
+    with pytest.raises(ValueError, match=r"pairs\.csv, line 2, column 'kept': expected True or False, got 'yes'"):
         folder.rows()
     description = json.loads((tmp_path / 'pairs/pair_folder.json').read_text())
     (tmp_path / 'pairs/pair_folder.json').write_text(json.dumps({**description, 'format_version': 99}))
@@ -102,6 +141,20 @@ def test_damage_is_named(tmp_path):
     (tmp_path / 'pairs/pair_folder.json').write_text('{')
     with pytest.raises(ValueError, match='is damaged'):
         PairFolder(tmp_path / 'pairs')
+
+
+def test_pairs_that_do_not_fit_are_named(tmp_path):
+    folder = PairFolder.create(tmp_path / 'pairs', DESCRIPTION)
+    folder.write(make_row(0), *make_pair())
+    Image.fromarray(np.full((2, 2), 7, np.uint8)).save(folder.label_path(0))
+    with pytest.raises(ValueError, match=r'labels/00000000\.png holds class 7, the folder has 2 classes, 0 to 1'):
+        folder.read(0)
+    Image.fromarray(np.zeros((2, 3), np.uint8)).save(folder.label_path(0))
+    with pytest.raises(ValueError, match=r'images/00000000\.png is \(2, 2\), .*labels/00000000\.png \(2, 3\)'):
+        folder.read(0)
+    folder.label_path(0).write_bytes(folder.label_path(0).read_bytes()[:40])
+    with pytest.raises(ValueError, match=r'labels/00000000\.png cannot be read as an image'):
+        folder.read(0)
 
 
 def test_arrays_that_do_not_fit_are_refused_before_anything_is_written(tmp_path):
@@ -159,3 +212,91 @@ def test_a_reader_loses_no_row_while_another_process_merges(tmp_path):
         seen.append(len(folder.rows()))
     writer.join()
     assert seen == sorted(seen) and len(seen) > 60 and len(folder.rows()) == 60
+
+
+def test_a_replaced_label_map_stays_as_it_was_drawn(tmp_path):
+    folder = PairFolder.create(tmp_path / 'pairs', DESCRIPTION)
+    image, label = make_pair()
+    folder.write(make_row(0), image, label)
+    drawn = folder.label_path(0).read_bytes()
+    for value in (255, 1):
+        folder.replace_label(0, np.full((2, 2), value, np.uint8))
+        assert (folder.read(0)[1] == value).all() and (folder.read(0, drawn=True)[1] == label).all()
+    assert folder.drawn_path(0).read_bytes() == drawn
+    folder.write(make_row(0), image, label)  # drawn anew, as its files were lost
+    assert not folder.drawn_path(0).exists()
+
+
+def test_half_changed_label_maps_are_not_trained_on(tmp_path):
+    folder = PairFolder.create(tmp_path / 'pairs', DESCRIPTION)
+    folder.write(make_row(0), *make_pair())
+    with (
+        folder.changing(),
+        pytest.raises(ValueError, match=r'check_pairs\.py --filter ignore is changing .* run the same command again'),
+    ):
+        SyntheticPairDataset(str(tmp_path / 'pairs'))
+    assert len(SyntheticPairDataset(str(tmp_path / 'pairs'))) == 1
+    with pytest.raises(OSError), folder.changing():
+        raise OSError
+    with pytest.raises(ValueError, match=r'is changing the label maps'):
+        SyntheticPairDataset(str(tmp_path / 'pairs'))
+
+
+def append_until_full(root, found):
+    """Appends rows in a process whose files may have 1000 bytes, as if the disk were full then."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+    for index in range(100):
+        try:
+            PairFolder(root).append_row(make_row(index, reason='x' * 17))
+        except OSError as error:
+            found.put((index, str(error)))
+            return
+
+
+def test_a_row_that_finds_no_space_leaves_no_part_of_it(tmp_path):
+    folder = PairFolder.create(tmp_path / 'pairs', DESCRIPTION)
+    found = get_context('fork').Queue()
+    process = get_context('fork').Process(target=append_until_full, args=(folder.root, found))
+    process.start()
+    number, message = found.get(timeout=60)
+    process.join()
+    path = folder.root / 'rows/0.csv'
+    assert message.endswith(f"File too large: '{path}'") and path.stat().st_size < 1000
+    assert path.read_bytes().endswith(b'\n') and len(folder.rows()) == number > 3
+    folder.append_row(make_row(number, reason='after room was made'))
+    assert [row.index for row in folder.rows()] == list(range(number + 1))
+
+
+def test_a_full_disk_is_told_with_the_row_file(tmp_path):
+    if not os.path.exists('/dev/full'):
+        pytest.skip('no /dev/full here')
+    folder = PairFolder.create(tmp_path / 'pairs', DESCRIPTION)
+    (folder.root / 'rows/0.csv').symlink_to('/dev/full')
+    with pytest.raises(OSError, match=r"No space left on device: '.*rows/0\.csv'"):
+        folder.append_row(make_row(0))
+
+
+def test_rows_of_other_measures_are_refused(tmp_path):
+    folder = PairFolder.create(tmp_path / 'pairs', DESCRIPTION)
+    folder.append_row(make_row(0, measures={'moved': 0.5}))
+    for measures in ({}, {'moved': 0.5, 'seam': 1}, {'seam': 0.5}):
+        with pytest.raises(ValueError, match='Pair 1 has the measures'):
+            folder.append_row(make_row(1, measures=measures))
+    assert len(folder.rows()) == 1
+
+
+def test_a_moved_copied_or_linked_folder_is_the_same(tmp_path):
+    folder = PairFolder.create(tmp_path / 'pairs', DESCRIPTION)
+    folder.write(make_row(0), *make_pair())
+    (tmp_path / 'disk').mkdir()
+    (folder.root / 'images').rename(tmp_path / 'disk/images')
+    (folder.root / 'images').symlink_to(tmp_path / 'disk/images')
+    (tmp_path / 'disk/images/.00000009.png.part').write_bytes(b'half')
+    shutil.copytree(folder.root, tmp_path / 'copy', symlinks=True)
+    (tmp_path / 'link').symlink_to(folder.root.rename(tmp_path / 'moved'))
+    for name in ('link', 'moved', 'copy'):
+        again = PairFolder.create(tmp_path / name, DESCRIPTION)
+        assert again.rows() == [make_row(0)] and again.missing(2) == [1] and again.read(0)[0].shape == (2, 2)
+    assert not list((tmp_path / 'disk').rglob('*.part'))
+    text = ''.join(path.read_text() for path in (tmp_path / 'moved').iterdir() if path.is_file())
+    assert str(tmp_path) not in text

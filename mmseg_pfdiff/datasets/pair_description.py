@@ -1,0 +1,157 @@
+"""The description of a pair folder, `pair_folder.json`: read with checks, and compared."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+FORMAT_VERSION = 1
+# Recorded for the reader; a folder may be continued though they changed.
+NOT_COMPARED = ('versions',)
+MAX_CLASSES = 255  # label maps are uint8, and 255 is ignored
+MAX_SIDE = 2**20  # pixels, what OpenCV reads
+MAX_DEPTH = 40
+
+
+def read_description(path: Path) -> dict:
+    """What a file says of the pairs.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Its content.
+
+    Raises:
+        ValueError: It is damaged, or of a format that this version does not know; the message says where.
+        OSError: It cannot be read.
+    """
+    try:
+        description = json.loads(path.read_bytes(), parse_constant=_refuse_nan)
+        found = _field(description, 'format_version', int)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(_damaged(path, error)) from error
+    if found != FORMAT_VERSION:
+        raise ValueError(f'{path} has format version {found}, this version of mmseg_pfdiff reads {FORMAT_VERSION}.')
+    try:
+        check_description(description)
+    except ValueError as error:
+        raise ValueError(_damaged(path, error)) from error
+    return description
+
+
+def new_description(settings: Mapping) -> dict:
+    """A description as it will be read back.
+
+    Args:
+        settings: JSON-like; has `classes` and `palette`.
+
+    Returns:
+        The same with the version of the format.
+
+    Raises:
+        ValueError: No description, or not JSON-like.
+    """
+    description = json.loads(json.dumps({'format_version': FORMAT_VERSION, **settings}), parse_constant=_refuse_nan)
+    check_description(description)
+    return description
+
+
+def description_json(description: Mapping) -> bytes:
+    """The file of a description."""
+    return json.dumps(description, indent=2).encode()
+
+
+def check_description(description: Mapping) -> None:
+    """Refuses what is no description of pairs.
+
+    Args:
+        description: As it comes from JSON.
+
+    Raises:
+        ValueError: Classes, palette or size that cannot be, or settings nested without end.
+    """
+    if _depth(description) > MAX_DEPTH:  # first, as a value that is nested so cannot be shown either
+        raise ValueError(f'its settings are nested more than {MAX_DEPTH} deep')
+    classes, palette = (_field(description, name, list) for name in ('classes', 'palette'))
+    if not 1 <= len(classes) <= MAX_CLASSES or not all(map(_is_name, classes)) or len(set(classes)) < len(classes):
+        raise ValueError(f'classes must be 1 to {MAX_CLASSES} different names, got {_short(classes)}')
+    if len(palette) != len(classes) or not all(_are_whole(colour, 3, 0, 255) for colour in palette):
+        raise ValueError(
+            f'palette must have three whole numbers from 0 to 255 for each of the {len(classes)} classes, got '
+            f'{_short(palette)}'
+        )
+    if 'size' in description and not _are_whole(description['size'], 2, 1, MAX_SIDE):
+        raise ValueError(f'size must be height and width, 1 to {MAX_SIDE}, got {_short(description["size"])}')
+
+
+def differences(found: Mapping, wanted: Mapping, prefix: str = '') -> list[str]:
+    """Settings that differ between two descriptions.
+
+    Args:
+        found: Of a folder.
+        wanted: Of a command.
+        prefix: Names of the settings that these lie in.
+
+    Returns:
+        'name is found there and wanted here' for each; versions are not compared.
+    """
+    lines = []
+    for key in sorted({*found, *wanted} - (set(NOT_COMPARED) if not prefix else set())):
+        there, here = found.get(key), wanted.get(key)
+        if isinstance(there, Mapping) and isinstance(here, Mapping):
+            lines += differences(there, here, f'{prefix}{key}.')
+        elif there != here:
+            lines.append(f'{prefix}{key} is {_short(there)} there and {_short(here)} here')
+    return lines
+
+
+def _field(description: object, name: str, kind: type) -> object:
+    found = description.get(name) if isinstance(description, Mapping) else None
+    if not isinstance(found, kind) or isinstance(found, bool):
+        raise ValueError(f'it needs {name!r}, a {kind.__name__}, got {_short(found)}')
+    return found
+
+
+def _is_name(value: object) -> bool:
+    """Whether it is a text that can be written; JSON knows halves of characters that cannot."""
+    return isinstance(value, str) and bool(value.strip()) and not any('\ud800' <= one <= '\udfff' for one in value)
+
+
+def _are_whole(values: object, number: int, low: int, high: int) -> bool:
+    """Whether it is a list of so many whole numbers in a range."""
+    return (
+        isinstance(values, list)
+        and len(values) == number
+        and all(isinstance(one, int) and not isinstance(one, bool) and low <= one <= high for one in values)
+    )
+
+
+def _depth(value: object) -> int:
+    """How deep dicts and lists lie in each other; counted level by level, as the call stack is short."""
+    depth, level = 0, [value]
+    while level:
+        depth += 1
+        level = [
+            inner
+            for one in level
+            if isinstance(one, dict | list)
+            for inner in (one.values() if isinstance(one, dict) else one)
+        ]
+    return depth
+
+
+def _refuse_nan(constant: str) -> float:
+    """What JSON does not know: infinity is taken, NaN is not, as it would differ from itself in every comparison."""
+    if constant == 'NaN':
+        raise ValueError('it holds NaN')
+    return float(constant)
+
+
+def _damaged(path: Path, error: Exception) -> str:
+    text = 'it is nested too deep' if isinstance(error, RecursionError) else str(error)
+    return f'{path} is damaged: {text}. Restore it from a copy, or generate the pairs anew in another folder.'
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 100 else f'{text[:100]}...'
