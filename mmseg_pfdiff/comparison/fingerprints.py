@@ -2,21 +2,49 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
+
+from ..datasets.conversion_folder import read_record
+from ..datasets.layout import FOLDERS, IMAGE_SUFFIXES, plain_name
+from ..files import file_sha256
 
 
 def data_identity(root: str) -> str:
-    """What a converted data set was made of and how.
+    """What a data set was made of and how.
 
     Args:
         root: Of the data set.
 
     Returns:
-        JSON of what its converter recorded; the full path of a data set without a record.
+        JSON of what its converter recorded. Of a data set without a record, JSON of the names and checksums of its
+        images and label maps: copying them changes their times but not what they are, and a corrected label map
+        may be as large as before.
+
+    Raises:
+        DataError: Its conversion was stopped before its end, or its record is damaged.
     """
-    record = Path(root) / 'metaldam.json'
-    return json.dumps(json.loads(record.read_text())['identity']) if record.is_file() else str(Path(root).resolve())
+    record = read_record(root)
+    return json.dumps(record['identity'] if record else dict(sorted(_checksums(Path(root)))))
+
+
+def _checksums(root: Path) -> Iterator[tuple[str, str]]:
+    """Name and checksum of each image and label map of a data set."""
+    places = [folder for name in FOLDERS if (folder := root / name).is_dir()] or [root]
+    for place in places:
+        for folder, _, names in os.walk(place, followlinks=True):
+            for path in (Path(folder, name) for name in names if name.lower().endswith(IMAGE_SUFFIXES)):
+                state = path.stat()
+                name = plain_name(path.relative_to(root).as_posix())
+                yield name, _checksum(path.absolute(), state.st_size, state.st_mtime_ns)
+
+
+@cache
+def _checksum(path: Path, size: int, time: int) -> str:
+    """The checksum of a file, computed once as long as its size and time stay."""
+    return file_sha256(path)
 
 
 def fingerprint(settings: Mapping, stand_ins: Mapping[str, str]) -> str:

@@ -1,10 +1,10 @@
 """Reading the plan of a comparison from its file."""
 
-import json
 from pathlib import Path
 
 from mmengine.config import Config
 
+from ..datasets.conversion_folder import read_record
 from ..datasets.metaldam_splits import split_names
 from .plan import BUDGETS, DRAWING, REAL, Method, Plan, Training, method_generators
 from .run_configs import check_parts, generator_config, segmentor_base, with_data_root
@@ -94,9 +94,9 @@ def _check_data(split: str, root: Path, path: str) -> None:
             '--split NAME, or micrographs.py beside it for your own.'
         )
     # A data set converted with another split than its name says would pass for that.
-    record = root / 'metaldam.json'
-    if split in split_names() and record.is_file():
-        found = json.loads(record.read_text())['split']['name']
+    record = read_record(root)
+    if split in split_names() and record:
+        found = (record.get('split') or {}).get('name')
         if found != split:
             raise ValueError(
                 f'{path}: {root} holds the split {found!r}, not {split!r}. Convert it with --split {split}.'

@@ -4,13 +4,84 @@ import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
-from ..files import temporary_files, write_atomically
-from .release_files import MetalDAMError
+from ..files import TEMPORARY, temporary_files, write_atomically
+from .layout import FOLDERS, DataError, plain_name
 
-RECORD = 'metaldam.json'  # stands in the folder when everything else does
-UNFINISHED = 'metaldam.unfinished.json'  # stands there from the first file written to the last
-FOLDERS = ('img_dir', 'ann_dir', 'tiles')
+RECORD = 'dataset.json'  # stands in the folder when everything else does
+UNFINISHED = 'dataset.unfinished.json'  # stands there from the first file written to the last
+# Their names before own data had them too; what was converted then stays valid.
+FORMER_NAMES = {RECORD: 'metaldam.json', UNFINISHED: 'metaldam.unfinished.json'}
+
+
+class Conversion(NamedTuple):
+    """What a conversion left.
+
+    Attributes:
+        record: Content of `dataset.json`.
+        changed: False when everything stood there already.
+    """
+
+    record: dict
+    changed: bool
+
+
+def check_finished(folder: str | os.PathLike) -> None:
+    """Refuses a data set whose conversion was stopped; a folder that no converter wrote is taken as it is.
+
+    Args:
+        folder: The data set, or a folder in it, such as `data/metaldam/tiles/img_dir/train`.
+
+    Raises:
+        DataError: The conversion is marked as unfinished.
+    """
+    folder = Path(folder)
+    for root in (folder, *folder.parents):
+        if root != folder and folder.relative_to(root).parts[0] not in FOLDERS:
+            continue  # a data set may lie in a folder that is one itself
+        if mark := _find(root, UNFINISHED):
+            raise DataError(
+                f'{root} is a data set whose conversion was stopped before its end, so that files are missing ({mark} '
+                'marks it). Run the same command of tools/dataset_converters again: it goes on.'
+            )
+
+
+def read_record(root: str | os.PathLike) -> dict | None:
+    """What a converter recorded of a data set.
+
+    Args:
+        root: The data set.
+
+    Returns:
+        Content of `dataset.json`, whose `identity` tells what the data set was made of and how; None for a folder
+        that no converter wrote.
+
+    Raises:
+        DataError: The conversion is unfinished, or the record is damaged.
+    """
+    check_finished(root)
+    return _load(Path(root), RECORD)
+
+
+def _find(root: Path, name: str) -> Path | None:
+    """The record or the mark of that name, as it is called now or was called once."""
+    return next((path for path in (root / name, root / FORMER_NAMES[name]) if path.exists()), None)
+
+
+def _load(root: Path, name: str) -> dict | None:
+    path = _find(root, name)
+    if path is None:
+        return None
+    try:
+        mark = json.loads(path.read_text(encoding='utf-8'))
+        if not all(isinstance(mark[key], dict) for key in (('identity', 'files') if name == RECORD else ('identity',))):
+            raise TypeError('its fields are of another kind')
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise DataError(
+            f'{path} is not the record of a conversion ({error!r}). Convert into another folder, or move it away.'
+        ) from error
+    return mark
 
 
 class ConversionFolder:
@@ -28,27 +99,16 @@ class ConversionFolder:
         self.root = Path(root)
         self.identity = identity
         if self.root.exists() and not self.root.is_dir():
-            raise MetalDAMError(f'{self.root} is a file; OUT must be a folder, or a path where one can be made.')
-        self._record = self._load(RECORD)
-        self._unfinished = self._load(UNFINISHED)
+            raise DataError(f'{self.root} is a file; OUT must be a folder, or a path where one can be made.')
+        self._record = _load(self.root, RECORD)
+        self._unfinished = _load(self.root, UNFINISHED)
         for mark, state in ((self._record, 'a finished'), (self._unfinished, 'an unfinished')):
             if mark is not None and mark['identity'] != identity:
-                raise MetalDAMError(
+                raise DataError(
                     f'{self.root} holds {state} conversion made from something else: '
                     f'{_differences(mark["identity"], identity)}. Give another OUT, run with what made it, or '
                     f'remove what stands there ({", ".join((*FOLDERS, RECORD, UNFINISHED))}) yourself.'
                 )
-
-    def _load(self, name: str) -> dict | None:
-        path = self.root / name
-        if not path.exists():
-            return None
-        try:
-            mark = json.loads(path.read_text(encoding='utf-8'))
-            mark['identity']
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise MetalDAMError(f'{path} is not the record of a conversion ({error!r}). Give another OUT.') from error
-        return mark
 
     def _present(self) -> set[str]:
         """Files in the folders of the data set, by path below OUT."""
@@ -56,13 +116,13 @@ class ConversionFolder:
         for folder in FOLDERS:
             for path in (self.root / folder).rglob('*'):
                 if not path.name.startswith('.') and not path.is_dir():
-                    found.add(path.relative_to(self.root).as_posix())
+                    found.add(plain_name(path.relative_to(self.root).as_posix()))
         return found
 
     def _refuse_foreign(self, expected: Iterable[str], present: set[str]) -> None:
         foreign = sorted(present - set(expected))
         if foreign:
-            raise MetalDAMError(
+            raise DataError(
                 f'{self.root} holds {len(foreign)} files that this conversion did not write ({", ".join(foreign[:3])}'
                 f'{", ..." if len(foreign) > 3 else ""}); the data set would read them too. Move them away, or give '
                 f'another OUT.'
@@ -72,16 +132,16 @@ class ConversionFolder:
         """The record of a finished conversion whose files are all there, or None when there is something to write.
 
         Raises:
-            MetalDAMError: There are foreign files, or a file was changed since.
+            DataError: There are foreign files, or a file was changed since.
         """
-        if self._record is None:
+        if self._record is None or self._unfinished is not None:
             return None
         present = self._present()
         files = self._record['files']
         self._refuse_foreign(files, present)
         for path in sorted(present):
             if (size := (self.root / path).stat().st_size) != files[path]:
-                raise MetalDAMError(
+                raise DataError(
                     f'{self.root / path} was changed after the conversion: it has {size} bytes, {files[path]} were '
                     f'written. Delete it to have it written again, or give another OUT.'
                 )
@@ -91,10 +151,11 @@ class ConversionFolder:
         """Makes sure that only `files` (paths below OUT) can be there, and marks the folder as unfinished."""
         begun = self._record is not None or self._unfinished is not None
         self._refuse_foreign(files if begun else (), self._present())
-        for folder in FOLDERS:
-            for path in temporary_files(self.root / folder):
-                path.unlink()
-        if not begun:
+        leftovers = [path for folder in FOLDERS for path in temporary_files(self.root / folder)]
+        for path in (*leftovers, *self.root.glob(f'.dataset.*{TEMPORARY}')):
+            path.unlink()
+        # Also where a finished one is mended: until its end, files are missing.
+        if self._unfinished is None:
             write_atomically(self.root / UNFINISHED, _to_json({'identity': self.identity}))
 
     def write(self, file: str, content: bytes) -> int:
@@ -129,7 +190,8 @@ class ConversionFolder:
         """
         content = _to_json({**record, 'identity': self.identity, 'files': sizes})
         write_atomically(self.root / RECORD, content)
-        (self.root / UNFINISHED).unlink(missing_ok=True)
+        for name in (*FORMER_NAMES.values(), UNFINISHED):
+            (self.root / name).unlink(missing_ok=True)
         return json.loads(content)
 
 

@@ -17,7 +17,10 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from ..files import write_atomically
+from ..folder_lock import locked_folder
 from .metaldam_splits import write_split
+from .micrograph_images import encode_picture
 from .split_rule import DEFECT_VALUE, MA_VALUE, MicrographStatistics, holdout
 
 MATRIX, AUSTENITE, PRECIPITATE = 0, 1, 3  # label values of the release, with MA_VALUE and DEFECT_VALUE
@@ -195,8 +198,17 @@ def write_demo_release(
         raise ValueError(f'Height and width must be 64 or more, got {size}.')
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
         raise FileExistsError(f'{root} must be a new or empty folder. Give another one, or delete it.')
-    (root / 'images').mkdir(parents=True)
-    (root / 'labels').mkdir()
+    with locked_folder(root):
+        statistics = _write_micrographs(root, num_micrographs, size, seed)
+        held_out = num_micrographs // 6
+        write_split(root / 'split', holdout(statistics, val=held_out, test=held_out))
+    return root / 'split'
+
+
+def _write_micrographs(
+    root: Path, num_micrographs: int, size: tuple[int, int], seed: int
+) -> list[MicrographStatistics]:
+    """Writes images and labels; what the rule of splits wants to know of them."""
     statistics = []
     defect_every = 3 if num_micrographs >= 9 else 2  # three or more with a defect, so that every part can have one
     for number in (*range(num_micrographs), UNLABELLED):
@@ -209,12 +221,10 @@ def write_demo_release(
             image = np.vstack([image, draw_information_bar(size[1], max(16, size[0] // 12), number)])
         name = f'micrograph{number}'
         picture = Image.fromarray(image).convert('RGB')  # three equal channels, as in the release
-        picture.save(root / 'images' / f'{name}.jpg', quality=JPEG_QUALITY)
+        write_atomically(root / 'images' / f'{name}.jpg', encode_picture(picture, 'JPEG', quality=JPEG_QUALITY))
         if number == UNLABELLED:
             continue
         stored = np.repeat(label[..., None], 3, axis=2) if number == RGB_LABEL else label
-        Image.fromarray(stored).save(root / 'labels' / f'{name}.png')
+        write_atomically(root / 'labels' / f'{name}.png', encode_picture(Image.fromarray(stored)))
         statistics.append(MicrographStatistics.of(name, label))
-    held_out = num_micrographs // 6
-    write_split(root / 'split', holdout(statistics, val=held_out, test=held_out))
-    return root / 'split'
+    return statistics

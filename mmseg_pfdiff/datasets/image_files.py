@@ -80,10 +80,12 @@ def decode_image(content: bytes, where: str, colour: bool = False) -> np.ndarray
     picture, bits = _open(content, where)
     if bits > 8 and picture.mode in GREY_MODES:
         grey = _to_eight_bits(_unsigned(picture, bits, where), bits, where)
-        return np.repeat(grey[..., None], 3, axis=2) if colour else grey
+        return _in_three_channels(grey) if colour else grey
     _refuse_deep(picture, bits, where)
     if picture.mode not in EIGHT_BIT_MODES:
         raise DataError(f'{where} has the pixel format {picture.mode}, which is not read. {REMEDY}.')
+    if colour and picture.mode in ('1', 'L', 'LA'):  # without Pillow's four bytes a pixel
+        return _in_three_channels(np.asarray(picture.convert('L')))
     return np.array(picture.convert('RGB' if colour else 'L'))
 
 
@@ -208,6 +210,10 @@ def _to_eight_bits(values: np.ndarray, bits: int, where: str) -> np.ndarray:
             'Brightness/Contrast) alike for all micrographs.'
         )
     return (np.arange(top + 1) * (255 / top)).round().astype(np.uint8)[values]
+
+
+def _in_three_channels(grey: np.ndarray) -> np.ndarray:
+    return np.repeat(grey[..., None], 3, axis=2)
 
 
 def _equal_channel(values: np.ndarray, where: str) -> np.ndarray:

@@ -27,6 +27,22 @@ def plain_name(name: str) -> str:
     return unicodedata.normalize('NFC', name)
 
 
+def bare_name(name: str) -> str:
+    """A name without what is easily confused: capital letters, stored form of accents, suffix of image files."""
+    name = plain_name(name).casefold()
+    return name[: name.rindex('.')] if name.endswith(IMAGE_SUFFIXES) else name
+
+
+def same_but_for_case(name: str, names: Iterable[str]) -> str | None:
+    """The name that one certainly meant: the same but for capital letters and a suffix of image files.
+
+    Args:
+        name: What was looked for.
+        names: What is there.
+    """
+    return next((one for one in names if bare_name(one) == bare_name(name)), None)
+
+
 def nearest_name(name: str, names: Iterable[str]) -> str | None:
     """The name that one may have meant.
 
@@ -35,11 +51,12 @@ def nearest_name(name: str, names: Iterable[str]) -> str | None:
         names: What is there.
 
     Returns:
-        The nearest of them, None when none resembles it.
+        One that is longer, such as `m0_mask.png` for `m0.png`, or else the most alike; None when none is.
     """
-    by_folded = {plain_name(one).casefold(): one for one in names}
-    near = difflib.get_close_matches(plain_name(name).casefold(), by_folded, n=1, cutoff=0.6)
-    return by_folded[near[0]] if near else None
+    wanted, bare = bare_name(name), {bare_name(one): one for one in names}
+    longer = [one for one in bare if one.startswith(wanted)]
+    near = longer or difflib.get_close_matches(wanted, bare, n=1, cutoff=0.7)
+    return bare[near[0]] if near else None
 
 
 def list_names(names: Iterable[str], most: int = 6) -> str:

@@ -1,6 +1,8 @@
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
+from .conversion_folder import check_finished
+
 
 @DATASETS.register_module()
 class MetalDAMDataset(BaseSegDataset):
@@ -13,7 +15,7 @@ class MetalDAMDataset(BaseSegDataset):
         ├── ann_dir/{train,val,test}/micrograph0.png                  index PNG, 0..3, 255 = ignore
         ├── tiles/img_dir/train/micrograph0_y0000_x0256.png           tiles of the training micrographs
         ├── tiles/ann_dir/train/micrograph0_y0000_x0256.png
-        └── metaldam.json                                             source, split, positions of the tiles, shares
+        └── dataset.json                                              source, split, positions of the tiles, shares
 
     Reference: Luengo et al., A tutorial on the segmentation of metallographic images, Information Fusion 78 (2022),
     https://doi.org/10.1016/j.inffus.2021.09.018. The producer states no licence for redistribution.
@@ -47,3 +49,14 @@ class MetalDAMDataset(BaseSegDataset):
         super().__init__(
             img_suffix=img_suffix, seg_map_suffix=seg_map_suffix, reduce_zero_label=reduce_zero_label, **kwargs
         )
+
+    def full_init(self) -> None:
+        """Lists the files.
+
+        Raises:
+            DataError: The conversion of the data set was stopped before its end.
+        """
+        images = self.data_prefix.get('img_path') or self.data_root or ''
+        if '://' not in images:
+            check_finished(images)
+        super().full_init()

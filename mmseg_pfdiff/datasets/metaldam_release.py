@@ -9,11 +9,12 @@ from typing import NamedTuple
 import numpy as np
 
 from ..files import file_sha256
-from .micrograph_images import decode_image, decode_label
-from .release_files import MAX_DEPTH, FolderFiles, MetalDAMError, ZipFiles
+from .image_files import decode_image, decode_label_map
+from .layout import IMAGE_SUFFIXES, DataError, plain_name
+from .release_files import MAX_DEPTH, FolderFiles, ZipFiles
 
-IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.tif', '.tiff', '.bmp')
 LABEL_SUFFIX = '.png'
+NUM_VALUES = 5  # label values 0..4
 MAX_BAR_SHARE = 0.2  # the information bar takes 7-9 % of the height; more is another image's label
 
 
@@ -49,13 +50,13 @@ class MetalDAMRelease:
         imageless: Labels without an image.
 
     Raises:
-        MetalDAMError: The source is missing, no zip, or does not hold the two folders once.
+        DataError: The source is missing, no zip, or does not hold the two folders once.
     """
 
     def __init__(self, source: str | os.PathLike) -> None:
         self.source = Path(source)
         if not self.source.exists():
-            raise MetalDAMError(f'{self.source} does not exist. Give the release zip, or the folder it unpacks to.')
+            raise DataError(f'{self.source} does not exist. Give the release zip, or the folder it unpacks to.')
         self._files = FolderFiles(self.source) if self.source.is_dir() else ZipFiles(self.source)
         root = self._find_root()
         self._images = self._index(root / 'images', IMAGE_SUFFIXES)
@@ -64,7 +65,7 @@ class MetalDAMRelease:
         self.unlabelled = sorted(self._images.keys() - self._labels.keys(), key=natural_key)
         self.imageless = sorted(self._labels.keys() - self._images.keys(), key=natural_key)
         if not self.names:
-            raise MetalDAMError(
+            raise DataError(
                 f'{self.source}: none of the {len(self._images)} images in {root / "images"} has a label of the same '
                 f'name in {root / "labels"} ({len(self._labels)} files, NAME{LABEL_SUFFIX} expected).'
             )
@@ -78,13 +79,11 @@ class MetalDAMRelease:
         if len(whole) == 1:
             return whole[0]
         if whole:
-            raise MetalDAMError(
-                f'{self.source} holds more than one release: in {", ".join(map(str, whole))}. Give one.'
-            )
+            raise DataError(f'{self.source} holds more than one release: in {", ".join(map(str, whole))}. Give one.')
         found = [
             f'{root}: no {name} folder' for root in roots for name in ('images', 'labels') if root / name not in folders
         ]
-        raise MetalDAMError(
+        raise DataError(
             f'{self.source} holds no folder with images/ and labels/ in it, down to a depth of {MAX_DEPTH} '
             f'({"; ".join(found) or "neither of the two was found"}).'
         )
@@ -95,9 +94,10 @@ class MetalDAMRelease:
         for path in map(PurePosixPath, self._files.paths):
             if path.parent != folder or path.suffix.lower() not in suffixes or _is_hidden(str(path)):
                 continue
-            if path.stem in paths:
-                raise MetalDAMError(f'{self.source}: {paths[path.stem]} and {path} name the same micrograph.')
-            paths[path.stem] = str(path)
+            name = plain_name(path.stem)
+            if name in paths:
+                raise DataError(f'{self.source}: {paths[name]} and {path} name the same micrograph.')
+            paths[name] = str(path)
         return paths
 
     def checksum(self) -> str:
@@ -120,21 +120,32 @@ class MetalDAMRelease:
             name: One of :attr:`names`.
 
         Raises:
-            MetalDAMError: A file cannot be read, a label value is not one of the release, or the sizes do not fit.
+            DataError: A file cannot be read, a label value is not one of the release, or the sizes do not fit.
         """
         image = decode_image(self._files.read(self._images[name]), f'{self.source}: {self._images[name]}')
         where = f'{self.source}: {self._labels[name]}'
-        label = decode_label(self._files.read(self._labels[name]), where)
+        label = decode_label_map(self._files.read(self._labels[name]), where)
+        _refuse_other_values(label, where)
         (height, width), (label_height, label_width) = image.shape, label.shape
         # Two labels of the release are a row short, and the information bar at the bottom of an image is unlabelled.
         cropped_rows = height - label_height
         if label_width != width or not 0 <= cropped_rows <= MAX_BAR_SHARE * height:
-            raise MetalDAMError(
+            raise DataError(
                 f'{where} is {label_width}x{label_height} (width x height), its image {self._images[name]} is '
                 f'{width}x{height}. A label must have the width of its image and its height, or be shorter by the '
                 f'information bar (at most {MAX_BAR_SHARE:.0%}).'
             )
         return Micrograph(image[:label_height], label, cropped_rows)
+
+
+def _refuse_other_values(label: np.ndarray, where: str) -> None:
+    wrong = np.argwhere(label >= NUM_VALUES)
+    if len(wrong):
+        y, x = wrong[0]
+        raise DataError(
+            f'{where} holds the label value {label[y, x]} (row {y}, column {x}, {len(wrong)} such pixels); the release '
+            f'has 0..{NUM_VALUES - 1}.'
+        )
 
 
 def _is_hidden(path: str) -> bool:

@@ -9,9 +9,9 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from .release_files import MetalDAMError
+from ..files import write_atomically
+from .layout import PARTS, DataError, plain_name
 
-PARTS = ('train', 'val', 'test')
 SPLITS_FOLDER = Path(__file__).parent / 'splits'
 
 
@@ -26,7 +26,7 @@ class Split:
         test: Names of the test micrographs.
 
     Raises:
-        MetalDAMError: A part is empty, or a micrograph is named twice.
+        DataError: A part is empty, or a micrograph is named twice.
     """
 
     name: str
@@ -37,12 +37,10 @@ class Split:
     def __post_init__(self) -> None:
         empty = [part for part, names in self.parts.items() if not names]
         if empty:
-            raise MetalDAMError(
-                f'Split {self.name}: no micrograph in {", ".join(empty)}; every part needs one or more.'
-            )
+            raise DataError(f'Split {self.name}: no micrograph in {", ".join(empty)}; every part needs one or more.')
         twice = [name for name, count in Counter(self.micrographs).items() if count > 1]
         if twice:
-            raise MetalDAMError(
+            raise DataError(
                 f'Split {self.name}: {", ".join(twice)} named more than once. A micrograph stands in one part only, '
                 f'or the test would be on training data.'
             )
@@ -70,24 +68,22 @@ def read_split(split: str | os.PathLike) -> Split:
         split: A name out of :func:`split_names`, or else a folder with `train.txt`, `val.txt` and `test.txt`.
 
     Raises:
-        MetalDAMError: There is no such split, a file of it is missing, or it breaks a rule of :class:`Split`.
+        DataError: There is no such split, a file of it is missing, or it breaks a rule of :class:`Split`.
     """
     known = split_names()
     folder = SPLITS_FOLDER / split if str(split) in known else Path(split)
     if not folder.is_dir():
-        raise MetalDAMError(
+        raise DataError(
             f'There is no split {str(split)!r}. Give one of {", ".join(known)}, or a folder with '
             f'{", ".join(f"{part}.txt" for part in PARTS)}, one micrograph name a line.'
         )
     parts = {}
     for part in PARTS:
         try:
-            lines = (folder / f'{part}.txt').read_text(encoding='utf-8').splitlines()
+            lines = (folder / f'{part}.txt').read_text(encoding='utf-8-sig').splitlines()  # Windows marks its UTF-8
         except (OSError, UnicodeDecodeError) as error:
-            raise MetalDAMError(
-                f'{folder / part}.txt cannot be read ({error}); a split needs a file per part.'
-            ) from error
-        parts[part] = tuple(line.strip() for line in lines if line.strip())
+            raise DataError(f'{folder / part}.txt cannot be read ({error}); a split needs a file per part.') from error
+        parts[part] = tuple(plain_name(line.strip()) for line in lines if line.strip())
     return Split(name=str(split), **parts)
 
 
@@ -99,7 +95,6 @@ def write_split(folder: str | os.PathLike, parts: dict[str, tuple[str, ...]]) ->
         parts: Part -> micrograph names.
     """
     split = Split(name=str(folder), **parts)
-    Path(folder).mkdir(parents=True, exist_ok=True)
     for part, names in split.parts.items():
-        (Path(folder) / f'{part}.txt').write_text(''.join(f'{name}\n' for name in names), encoding='utf-8')
+        write_atomically(Path(folder, f'{part}.txt'), ''.join(f'{name}\n' for name in names).encode())
     return split

@@ -1,12 +1,14 @@
 """Tells in words and numbers what a conversion of MetalDAM left."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 
 import numpy as np
 
+from . import class_shares
+from .layout import list_names
 from .metaldam import MetalDAMDataset
 from .metaldam_release import natural_key
-from .metaldam_splits import PARTS
 
 PAPER_MICROGRAPHS, PAPER_TILES = 42, 400  # Section 3.1 of the PF-DiffSeg paper
 
@@ -15,41 +17,35 @@ def format_shares(record: dict) -> str:
     """Table of micrographs, tiles and class shares per part, with the paper's Table 1 as its last row.
 
     Args:
-        record: Content of `metaldam.json`.
+        record: Content of `dataset.json`.
     """
-    pixels = {name: np.array(facts['release_class_pixels']) for name, facts in record['micrographs'].items()}
-    parts = {part: record['split'][part] for part in PARTS}
-    parts['all'] = list(pixels)
-    tiles = len(record['tiles'])
-    rows = [['', 'micrographs', 'tiles', *(f'{name} %' for name in MetalDAMDataset.release_classes)]]
-    for part, names in parts.items():
-        counts = sum(pixels[name] for name in names)
-        shares = [f'{share:.2f}' for share in 100 * counts / counts.sum()]
-        rows.append([part, str(len(names)), str(tiles) if part in ('train', 'all') else '-', *shares])
     paper = [f'{share:.2f}' for share in MetalDAMDataset.paper_shares]
-    rows.append(['MetalDAM in the paper', str(PAPER_MICROGRAPHS), str(PAPER_TILES), *paper])
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        '  '.join([row[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True))])
-        for row in rows
-    ]
-    return '\n'.join(line.rstrip() for line in lines)
+    last = ['MetalDAM in the paper', str(PAPER_MICROGRAPHS), str(PAPER_TILES), *paper]
+    return class_shares.format_shares(record, MetalDAMDataset.release_classes, _release_shares, last)
+
+
+def _release_shares(micrographs: Sequence[dict]) -> np.ndarray:
+    """Shares of the release's label values among all pixels, in percent."""
+    counts = np.sum([facts['release_class_pixels'] for facts in micrographs], axis=0)
+    return 100 * counts / counts.sum()
 
 
 def format_notes(record: dict) -> str:
     """What was left out or cut, a line each.
 
     Args:
-        record: Content of `metaldam.json`.
+        record: Content of `dataset.json`.
     """
     notes = ['Shares are of all pixels; precipitate is ignored (255) in what was written.']
+    if all('class_pixels' in facts for facts in record['micrographs'].values()):  # not before dataset.json
+        notes += class_shares.absent_notes(record)
     cut = defaultdict(list)
     for name, facts in record['micrographs'].items():
         if facts['cropped_rows']:
             cut[facts['cropped_rows']].append(name)
     for rows, names in sorted(cut.items()):
         plural = 's' if rows > 1 else ''
-        names = _listed(sorted(names, key=natural_key))
+        names = list_names(sorted(names, key=natural_key))
         notes.append(f'Cut {rows} row{plural} without label off the bottom of the image: {names}.')
     for key, text in (
         ('without_label', 'Skipped, image without label'),
@@ -58,9 +54,5 @@ def format_notes(record: dict) -> str:
         ('dropped_tiles', 'Left out, tile with nothing but ignored pixels'),
     ):
         if record[key]:
-            notes.append(f'{text}: {_listed(record[key])}.')
+            notes.append(f'{text}: {list_names(record[key])}.')
     return '\n'.join(notes)
-
-
-def _listed(names: list[str]) -> str:
-    return ', '.join(names) if len(names) <= 6 else f'{", ".join(names[:3])} and {len(names) - 3} more'

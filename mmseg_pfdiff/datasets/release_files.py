@@ -1,5 +1,6 @@
 """Where the files of a release come from: a folder, a zip, an address."""
 
+import errno
 import hashlib
 import os
 import zipfile
@@ -8,15 +9,13 @@ from http.client import HTTPException
 from pathlib import Path, PurePosixPath
 from urllib.request import urlopen
 
-from ..files import file_sha256
+from ..files import TEMPORARY, file_sha256
+from ..folder_lock import locked_folder
 from ..progress import progress
+from .layout import DataError
 
 MAX_DEPTH = 2  # folders between the source and its `images` and `labels`
 MAX_FILE_BYTES = 256 * 2**20  # a micrograph is about half a megabyte; what is larger would only fill the memory
-
-
-class MetalDAMError(ValueError):
-    """What was given cannot be used; the message names the file and the reason."""
 
 
 class FolderFiles:
@@ -36,7 +35,7 @@ class FolderFiles:
         try:
             return (self.root / path).read_bytes()
         except OSError as error:
-            raise MetalDAMError(f'{self.root / path} cannot be read: {error}.') from error
+            raise DataError(f'{self.root / path} cannot be read: {error}.') from error
 
 
 class ZipFiles:
@@ -47,23 +46,23 @@ class ZipFiles:
         try:
             self._zip = zipfile.ZipFile(root)
         except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
-            raise MetalDAMError(
+            raise DataError(
                 f'{root} is no whole zip file ({error}). Give the release zip, or the folder it unpacks to.'
             ) from error
         self.paths = [info.filename for info in self._zip.infolist() if not info.is_dir()]
         for path in self.paths:
             if path.startswith('/') or '\\' in path or '..' in PurePosixPath(path).parts:
-                raise MetalDAMError(f'{root} holds the unsafe member path {path!r}; this is not the release.')
+                raise DataError(f'{root} holds the unsafe member path {path!r}; this is not the release.')
 
     def read(self, path: str) -> bytes:
         """Content of one member."""
         size = self._zip.getinfo(path).file_size
         if size > MAX_FILE_BYTES:
-            raise MetalDAMError(f'{self.root}: {path} unpacks to {size} bytes, more than the {MAX_FILE_BYTES} allowed.')
+            raise DataError(f'{self.root}: {path} unpacks to {size} bytes, more than the {MAX_FILE_BYTES} allowed.')
         try:
             return self._zip.read(path)
         except (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, OSError, ValueError) as error:
-            raise MetalDAMError(f'{self.root}: {path} cannot be unpacked: {error}.') from error
+            raise DataError(f'{self.root}: {path} cannot be unpacked: {error}.') from error
 
 
 def download_release(url: str, sha256: str, path: str | os.PathLike, progress=progress) -> Path:
@@ -76,17 +75,23 @@ def download_release(url: str, sha256: str, path: str | os.PathLike, progress=pr
         progress: Progress bar class, as the default.
 
     Raises:
-        MetalDAMError: The download fails, or what came, or what is already at `path`, has another checksum.
+        DataError: The download fails, or what came, or what is already at `path`, has another checksum.
+        OSError: The disk is full, or another process downloads to `path`.
     """
     path = Path(path)
-    if path.exists():
-        if (got := file_sha256(path)) != sha256:
-            raise MetalDAMError(f'{path} exists, but has the SHA-256 {got}, expected {sha256}. Move it away first.')
-        return path
-    if not url.startswith(('https://', 'file://')):
-        raise MetalDAMError(f'The address must start with https:// or file://, got {url!r}.')
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f'.{path.name}.part')
+    if not path.exists() and not url.startswith(('https://', 'file://')):
+        raise DataError(f'The address must start with https:// or file://, got {url!r}.')
+    with locked_folder(path):
+        if not path.exists():
+            _download(url, sha256, path, progress)
+        elif (got := file_sha256(path)) != sha256:
+            raise DataError(f'{path} exists, but has the SHA-256 {got}, expected {sha256}. Move it away first.')
+    return path
+
+
+def _download(url: str, sha256: str, path: Path, progress) -> None:
+    """Downloads a file; what an interrupted download left is replaced."""
+    partial = path.with_name(f'.{path.name}{TEMPORARY}')
     digest = hashlib.sha256()
     try:
         with urlopen(url, timeout=60) as response, open(partial, 'wb') as file:
@@ -97,15 +102,16 @@ def download_release(url: str, sha256: str, path: str | os.PathLike, progress=pr
                     file.write(block)
                     bar.update(len(block))
         if digest.hexdigest() != sha256:
-            raise MetalDAMError(
+            raise DataError(
                 f'{url} gave a file with the SHA-256 {digest.hexdigest()}, expected {sha256}. Try again; if it stays, '
                 f'the file behind the address has changed: get release 1.0 by hand and give it as SOURCE.'
             )
         os.replace(partial, path)
     except (OSError, HTTPException) as error:
-        raise MetalDAMError(
+        if getattr(error, 'errno', None) in (errno.ENOSPC, errno.EDQUOT):
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        raise DataError(
             f'{url} could not be downloaded: {error}. Download it by hand and give the file as SOURCE.'
         ) from error
     finally:
         partial.unlink(missing_ok=True)
-    return path

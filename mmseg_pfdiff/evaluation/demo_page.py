@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from ..datasets import PairFolder
+from ..datasets.image_files import read_image, read_label_map
 from ..datasets.metaldam import MetalDAMDataset
-from ..datasets.micrograph_images import read_png
 from .fraction_error import fraction_rows
 from .html_parts import STYLE, legend, picture, table
 from .pair_grid import colour_labels, pair_grid
@@ -83,7 +83,7 @@ def _grid(columns: list[list[np.ndarray]], palette, captions: list[str] | None) 
 def _real_tiles(data: Path, folder: PairFolder) -> np.ndarray:
     images = sorted((data / 'tiles/img_dir/train').glob('*.png'))
     chosen = [images[i] for i in np.linspace(0, len(images) - 1, 16).astype(int)]
-    columns = [[read_png(path), read_png(data / 'tiles/ann_dir/train' / path.name)] for path in chosen]
+    columns = [[read_image(path), read_label_map(data / 'tiles/ann_dir/train' / path.name)] for path in chosen]
     return _grid(columns, folder.palette, None)
 
 
@@ -120,9 +120,9 @@ def _segmentation_tables(reports: dict[str, Path]) -> str:
 def _predictions(data: Path, work_dirs: list[Path], folder: PairFolder) -> np.ndarray:
     rows = []
     for path in sorted((data / 'img_dir/test').glob('*.png')):
-        image = np.repeat(read_png(path)[..., None], 3, 2)
-        labels = [read_png(data / 'ann_dir/test' / path.name)]
-        labels += [read_png(work_dir / 'predictions' / path.name) for work_dir in work_dirs]
+        image = np.repeat(read_image(path)[..., None], 3, 2)
+        labels = [read_label_map(data / 'ann_dir/test' / path.name)]
+        labels += [read_label_map(work_dir / 'predictions' / path.name) for work_dir in work_dirs]
         panels = [image, *(colour_labels(label, folder.palette) for label in labels)]
         rows.append(np.concatenate([np.pad(p, ((0, 4), (0, 4), (0, 0)), constant_values=255) for p in panels], 1))
     return np.concatenate(rows)

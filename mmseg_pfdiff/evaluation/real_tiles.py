@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..datasets.micrograph_images import read_png
+from ..datasets.conversion_folder import check_finished
+from ..datasets.image_files import read_image, read_label_map
 from ..datasets.tiling import labelled_positions, tile_name
 from ..generators.preprocessor import reduce_labels
 
@@ -40,7 +41,7 @@ def tile_size_of(root: str | Path) -> int:
         ValueError: They are no squares.
     """
     path = _images(Path(root) / TILES, 'train')[0]
-    height, width = read_png(path).shape
+    height, width = read_image(path).shape
     if height != width:
         raise ValueError(f'{path} is {height}x{width}; training tiles must be squares.')
     return height
@@ -52,7 +53,7 @@ def micrograph_shape(root: str | Path, part: str) -> tuple[int, int]:
     Raises:
         FileNotFoundError: There is none.
     """
-    return read_png(_images(Path(root), part)[0]).shape
+    return read_image(_images(Path(root), part)[0]).shape
 
 
 def training_tiles(root: str | Path, side: int, num_classes: int) -> RealTiles:
@@ -73,11 +74,9 @@ def training_tiles(root: str | Path, side: int, num_classes: int) -> RealTiles:
     tile_size = tile_size_of(root)
     names, images, labels = [], [], []
     for path in _images(Path(root) / TILES, 'train'):
-        image, label = read_png(path), read_png(_label_path(path))
-        if image.shape != (tile_size, tile_size) or label.shape != image.shape:
-            raise ValueError(
-                f'{path} is {image.shape}, its label map {label.shape}; expected were {tile_size} squared.'
-            )
+        image, label = _read(path)
+        if image.shape != (tile_size, tile_size):
+            raise ValueError(f'{path} is {image.shape}, expected were {tile_size} squared as of the first tile.')
         names.append(path.stem)
         images.append(image)
         labels.append(label)
@@ -104,8 +103,12 @@ def held_out_tiles(root: str | Path, part: str, side: int, num_classes: int, til
     size = tile_size or tile_size_of(root)
     names, images, labels = [], [], []
     for path in _images(Path(root), part):
-        image, label = read_png(path), read_png(_label_path(path))
-        for y, x in labelled_positions(label, size, 'cover'):
+        image, label = _read(path)
+        try:
+            positions = labelled_positions(label, size, 'cover')
+        except ValueError as error:
+            raise ValueError(f'{path}: {error}') from error
+        for y, x in positions:
             window = np.s_[y : y + size, x : x + size]
             names.append(tile_name(path.stem, y, x))
             images.append(image[window])
@@ -140,7 +143,7 @@ def disguised_tiles(root: str | Path, side: int, num_classes: int, number: int =
         micrograph, _, place = paths[n].stem.rpartition('_y')
         shift = rng.integers(-(size // 16), size // 16 + 1, 2)
         path = Path(root) / 'img_dir' / 'train' / f'{micrograph}.png'
-        image, label = read_png(path), read_png(_label_path(path))
+        image, label = _read(path)
         y, x = (int(number) + int(step) for number, step in zip(place.split('_x'), shift, strict=True))
         if y < 0 or x < 0 or y + size > label.shape[0] or x + size > label.shape[1]:
             continue
@@ -176,6 +179,7 @@ def _reduced(names: list[str], images: list, labels: list, side: int, num_classe
 
 
 def _images(root: Path, part: str) -> list[Path]:
+    check_finished(root / 'img_dir' / part)
     paths = sorted((root / 'img_dir' / part).glob('*.png'))
     if not paths:
         raise FileNotFoundError(
@@ -185,6 +189,12 @@ def _images(root: Path, part: str) -> list[Path]:
     return paths
 
 
-def _label_path(path: Path) -> Path:
-    """`.../img_dir/train/a.png` -> `.../ann_dir/train/a.png`."""
-    return path.parents[2] / 'ann_dir' / path.parent.name / path.name
+def _read(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """The image `.../img_dir/train/a.png` and its label map, `.../ann_dir/train/a.png`."""
+    label_path = path.parents[2] / 'ann_dir' / path.parent.name / path.name
+    image, label = read_image(path), read_label_map(label_path)
+    if image.shape != label.shape:
+        raise ValueError(
+            f'{path} is {image.shape}, its label map {label_path} {label.shape}: they must be of one size.'
+        )
+    return image, label

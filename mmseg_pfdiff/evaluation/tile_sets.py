@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..datasets.micrograph_images import read_png
+from ..datasets.image_files import read_label_map
 from ..phases import phase_fractions
 from .pair_check import PairChecker, cut_windows
 from .real_tiles import RealTiles
@@ -58,7 +58,7 @@ def tile_sets(checker: PairChecker) -> dict[str, TileSet]:
         )
     labels, owners = [], []
     for row in rows:
-        windows = cut_windows(torch.as_tensor(read_png(folder.label_path(row.index)))[None], side)
+        windows = cut_windows(torch.as_tensor(read_label_map(folder.label_path(row.index)))[None], side)
         labels.append(windows)
         owners += [str(row.index)] * len(windows)
     sets = {TRAIN: _real(checker.training), checker.part: _real(checker.held_out), PAIRS: (torch.cat(labels), owners)}

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mmseg_pfdiff.datasets.layout import DataError
 from mmseg_pfdiff.datasets.metaldam import MetalDAMDataset
 from mmseg_pfdiff.datasets.metaldam_conversion import convert_release
 from mmseg_pfdiff.datasets.metaldam_release import MetalDAMRelease
 from mmseg_pfdiff.datasets.metaldam_splits import read_split
 from mmseg_pfdiff.datasets.metaldam_summary import format_notes, format_shares
-from mmseg_pfdiff.datasets.release_files import MetalDAMError
 from mmseg_pfdiff.datasets.tiling import tile_offsets, tile_positions
 
 
@@ -125,13 +125,13 @@ def test_tile_with_nothing_but_precipitate_is_left_out(three_micrographs, tiny_r
 def test_record(three_micrographs, out):
     source, split, _ = three_micrographs
     record, _ = convert(source, out, split)
-    assert record == json.loads((out / 'metaldam.json').read_text())
+    assert record == json.loads((out / 'dataset.json').read_text())
     assert record['source'] == dict(
         path=str(source), sha256=MetalDAMRelease(source).checksum(), zip_sha256=None, is_release_1_0=None
     )
     assert record['split'] == dict(name=str(split), train=['micrograph0'], val=['micrograph1'], test=['micrograph2'])
     assert (record['tile_size'], record['tiling'], record['ignore_index']) == (16, 'cover', 255)
-    assert record['files'] == {path: len(c) for path, c in contents(out).items() if path != 'metaldam.json'}
+    assert record['files'] == {path: len(c) for path, c in contents(out).items() if path != 'dataset.json'}
 
 
 def test_running_again_changes_nothing(three_micrographs, zip_folder, tmp_path, out):
@@ -160,7 +160,7 @@ def test_other_arguments_into_the_same_folder_are_refused(three_micrographs, tin
         tiny_release({'micrograph2': micrographs['micrograph0']})
     else:
         kwargs = {'tile_size': 20} if key == 'tile_size' else {'tiling': 'grid'}
-    with pytest.raises(MetalDAMError, match=f'holds a finished conversion made from something else: {key} is'):
+    with pytest.raises(DataError, match=f'holds a finished conversion made from something else: {key} is'):
         convert(source, out, split, **kwargs)
     assert tree(out) == before
 
@@ -187,7 +187,7 @@ def kill_while_writing(source, out, split, after):
 def test_run_after_a_kill_finishes(three_micrographs, tmp_path, out, after):
     source, split, _ = three_micrographs
     kill_while_writing(source, out, split, after)
-    assert not (out / 'metaldam.json').exists()
+    assert not (out / 'dataset.json').exists()
     assert len(list(out.rglob('*.png'))) == after
     before = tree(out)
     # What a kill in the middle of a write leaves, and what a crash of the machine can do to a written file.
@@ -209,7 +209,7 @@ def test_other_arguments_after_a_kill_are_refused(three_micrographs, out):
     source, split, _ = three_micrographs
     kill_while_writing(source, out, split, 9)
     before = tree(out)
-    with pytest.raises(MetalDAMError, match='holds an unfinished conversion made from something else: tile_size is 16'):
+    with pytest.raises(DataError, match='holds an unfinished conversion made from something else: tile_size is 16'):
         convert(source, out, split, tile_size=20)
     assert tree(out) == before
 
@@ -224,7 +224,7 @@ def test_missing_file_is_written_again_and_only_that(three_micrographs, out):
     after = tree(out)
     assert changed
     assert after[missing][0] == before[missing][0]
-    written = {missing, 'metaldam.json'}
+    written = {missing, 'dataset.json'}
     assert {p: after[p] for p in after if p not in written} == {p: before[p] for p in before if p not in written}
 
 
@@ -232,7 +232,7 @@ def test_edited_file_is_not_overwritten(three_micrographs, out):
     source, split, _ = three_micrographs
     convert(source, out, split)
     (out / 'ann_dir' / 'val' / 'micrograph1.png').write_bytes(b'my corrections')
-    with pytest.raises(MetalDAMError, match=r'micrograph1\.png was changed after the conversion'):
+    with pytest.raises(DataError, match=r'micrograph1\.png was changed after the conversion'):
         convert(source, out, split)
     assert (out / 'ann_dir' / 'val' / 'micrograph1.png').read_bytes() == b'my corrections'
 
@@ -246,7 +246,7 @@ def test_foreign_files_are_refused(three_micrographs, out, finished, name):
     (out / name).parent.mkdir(parents=True, exist_ok=True)
     (out / name).write_bytes(b'mine')
     before = tree(out)
-    with pytest.raises(MetalDAMError, match=rf'holds 1 files that this conversion did not write \({name}\)'):
+    with pytest.raises(DataError, match=rf'holds 1 files that this conversion did not write \({name}\)'):
         convert(source, out, split)
     assert tree(out) == before
 
@@ -254,8 +254,8 @@ def test_foreign_files_are_refused(three_micrographs, out, finished, name):
 def test_files_of_the_same_name_without_a_record_are_foreign(three_micrographs, out):
     source, split, _ = three_micrographs
     convert(source, out, split)
-    (out / 'metaldam.json').unlink()
-    with pytest.raises(MetalDAMError, match='did not write'):
+    (out / 'dataset.json').unlink()
+    with pytest.raises(DataError, match='did not write'):
         convert(source, out, split)
 
 
@@ -271,12 +271,12 @@ def test_files_beside_the_data_set_do_not_matter(three_micrographs, out):
 def test_out_is_a_file_or_holds_a_strange_record(three_micrographs, out):
     source, split, _ = three_micrographs
     out.write_text('mine')
-    with pytest.raises(MetalDAMError, match='is a file'):
+    with pytest.raises(DataError, match='is a file'):
         convert(source, out, split)
     out.unlink()
     out.mkdir()
-    (out / 'metaldam.json').write_text('[1]')
-    with pytest.raises(MetalDAMError, match='not the record of a conversion'):
+    (out / 'dataset.json').write_text('[1]')
+    with pytest.raises(DataError, match='not the record of a conversion'):
         convert(source, out, split)
 
 
@@ -313,7 +313,7 @@ def spoil(source, split, build, micrographs, what):
 def test_bad_input_stops_before_out_is_touched(three_micrographs, tiny_release, out, what, message):
     source, split, micrographs = three_micrographs
     spoil(source, split, tiny_release, micrographs, what)
-    with pytest.raises(MetalDAMError, match=message):
+    with pytest.raises(DataError, match=message):
         convert(source, out, split)
     assert not out.exists()
 
@@ -328,13 +328,13 @@ def test_bad_input_stops_before_out_is_touched(three_micrographs, tiny_release, 
 )
 def test_bad_arguments_stop_before_out_is_touched(three_micrographs, out, kwargs, message):
     source, split, _ = three_micrographs
-    with pytest.raises(MetalDAMError, match=message):
+    with pytest.raises(DataError, match=message):
         convert(source, out, split, **kwargs)
     assert not out.exists()
 
 
 def test_named_split_needs_its_micrographs(three_micrographs, out):
-    with pytest.raises(MetalDAMError, match=r'lacks 39 of the 42 micrographs of the split holdout5'):
+    with pytest.raises(DataError, match=r'lacks 39 of the 42 micrographs of the split holdout5'):
         convert(three_micrographs[0], out, 'holdout5')
 
 

@@ -9,9 +9,11 @@ import pytest
 from PIL import Image
 
 from mmseg_pfdiff.datasets import release_files
+from mmseg_pfdiff.datasets.layout import DataError
 from mmseg_pfdiff.datasets.metaldam_release import MetalDAMRelease
-from mmseg_pfdiff.datasets.release_files import MetalDAMError, download_release
+from mmseg_pfdiff.datasets.release_files import download_release
 from mmseg_pfdiff.files import file_sha256
+from mmseg_pfdiff.folder_lock import FolderInUseError, locked_folder
 
 IMAGE = np.arange(20 * 30, dtype=np.uint8).reshape(20, 30)
 LABEL = IMAGE % 5
@@ -84,7 +86,7 @@ def bad_sources(build, tmp_path):
 
 def test_what_is_no_release_is_refused_by_name_and_reason(tiny_release, tmp_path):
     for name, reason in bad_sources(tiny_release, tmp_path).items():
-        with pytest.raises(MetalDAMError, match=reason) as caught:
+        with pytest.raises(DataError, match=reason) as caught:
             MetalDAMRelease(tmp_path / name)
         assert str(tmp_path / name) in str(caught.value)
 
@@ -92,7 +94,7 @@ def test_what_is_no_release_is_refused_by_name_and_reason(tiny_release, tmp_path
 def test_truncated_zip(tiny_release, zip_folder, tmp_path):
     path = zip_folder(tiny_release({'m1': (IMAGE, LABEL)}), tmp_path / 'release.zip')
     path.write_bytes(path.read_bytes()[:-200])
-    with pytest.raises(MetalDAMError, match=r'release\.zip is no whole zip'):
+    with pytest.raises(DataError, match=r'release\.zip is no whole zip'):
         MetalDAMRelease(path)
 
 
@@ -101,7 +103,7 @@ def test_damaged_member(tiny_release, zip_folder, tmp_path):
     content = bytearray(path.read_bytes())
     content[content.index(b'IDAT') + 6] ^= 0xFF
     path.write_bytes(content)
-    with pytest.raises(MetalDAMError, match=r'images/m1\.png cannot be unpacked'):
+    with pytest.raises(DataError, match=r'images/m1\.png cannot be unpacked'):
         MetalDAMRelease(path).read('m1')
 
 
@@ -110,14 +112,14 @@ def test_unsafe_member_is_refused(tiny_release, zip_folder, tmp_path, member):
     path = zip_folder(tiny_release({'m1': (IMAGE, LABEL)}), tmp_path / 'release.zip')
     with zipfile.ZipFile(path, 'a') as archive:
         archive.writestr(member, b'x')
-    with pytest.raises(MetalDAMError, match='unsafe member'):
+    with pytest.raises(DataError, match='unsafe member'):
         MetalDAMRelease(path)
 
 
 def test_member_that_unpacks_to_too_much(tiny_release, zip_folder, tmp_path, monkeypatch):
     path = zip_folder(tiny_release({'m1': (IMAGE, LABEL)}), tmp_path / 'release.zip')
     monkeypatch.setattr(release_files, 'MAX_FILE_BYTES', 10)
-    with pytest.raises(MetalDAMError, match='unpacks to'):
+    with pytest.raises(DataError, match='unpacks to'):
         MetalDAMRelease(path).read('m1')
 
 
@@ -132,7 +134,7 @@ def test_rows_without_label_are_cut_off_the_bottom(tiny_release, rows):
 @pytest.mark.parametrize('label', [LABEL[:, :-1], np.vstack([LABEL, LABEL[:1]]), LABEL[:10]])
 def test_sizes_that_do_not_fit(tiny_release, label):
     height, width = label.shape
-    with pytest.raises(MetalDAMError, match=rf'labels/m1\.png is {width}x{height} .*images/m1\.png is 30x20'):
+    with pytest.raises(DataError, match=rf'labels/m1\.png is {width}x{height} .*images/m1\.png is 30x20'):
         MetalDAMRelease(tiny_release({'m1': (IMAGE, label)})).read('m1')
 
 
@@ -151,7 +153,7 @@ def test_label_as_rgb_rgba_and_palette(tiny_release):
 def test_coloured_label(tiny_release):
     rgb = np.repeat(LABEL[..., None], 3, axis=2)
     rgb[4, 7] = (1, 2, 1)
-    with pytest.raises(MetalDAMError, match=r'labels/m1\.png is a colour picture \(\(1, 2, 1\) at row 4, column 7'):
+    with pytest.raises(DataError, match=r'labels/m1\.png is a colour picture of 6 colours'):
         MetalDAMRelease(tiny_release({'m1': (IMAGE, rgb)})).read('m1')
 
 
@@ -159,7 +161,7 @@ def test_coloured_label(tiny_release):
 def test_label_value_of_no_class(tiny_release, value):
     label = LABEL.copy()
     label[3, 9] = value
-    with pytest.raises(MetalDAMError, match=rf'labels/m1\.png holds the label value {value} \(row 3, column 9, 1 such'):
+    with pytest.raises(DataError, match=rf'labels/m1\.png holds the label value {value} \(row 3, column 9, 1 such'):
         MetalDAMRelease(tiny_release({'m1': (IMAGE, label)})).read('m1')
 
 
@@ -170,17 +172,33 @@ def test_truncated_picture(tiny_release, kind, suffix):
     Image.fromarray(noise).save(root / 'images' / 'm1.jpg')
     path = root / kind / f'm1.{suffix}'
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    with pytest.raises(MetalDAMError, match=rf'{kind}/m1\.{suffix} cannot be read as an image'):
+    with pytest.raises(DataError, match=rf'{kind}/m1\.{suffix} cannot be read as an image'):
         MetalDAMRelease(root).read('m1')
 
 
-def test_rgb_image_becomes_grey_and_16_bit_is_refused(tiny_release):
+def test_colour_and_16_bits_become_grey_of_8_bits(tiny_release):
     root = tiny_release({'rgb': (np.repeat(IMAGE[..., None], 3, axis=2), LABEL), 'deep': (None, LABEL)})
-    Image.fromarray(IMAGE.astype(np.uint16) * 200).save(root / 'images' / 'deep.png')
+    Image.fromarray(IMAGE.astype(np.uint16) * 257).save(root / 'images' / 'deep.png')
     release = MetalDAMRelease(root)
     np.testing.assert_array_equal(release.read('rgb').image, IMAGE)
-    with pytest.raises(MetalDAMError, match='8 bits per channel'):
-        release.read('deep')
+    np.testing.assert_array_equal(release.read('deep').image, IMAGE)
+
+
+def test_accents_stored_in_two_ways_are_one_name(tiny_release):
+    composed, decomposed = 'gef\u00fcge', 'gefu\u0308ge'
+    root = tiny_release({decomposed: (IMAGE, None), composed: (None, LABEL)})
+    (root / 'labels' / f'{composed}.png').rename(root / 'labels' / f'{composed}.PNG')
+    release = MetalDAMRelease(root)
+    assert release.names == [composed]
+    np.testing.assert_array_equal(release.read(composed).label, LABEL)
+    tiny_release({composed: (IMAGE, None)})
+    with pytest.raises(DataError, match='name the same micrograph'):
+        MetalDAMRelease(root)
+
+
+def left_in(folder):
+    """What a download leaves, but for its lock."""
+    return sorted(path.name for path in folder.iterdir() if path.suffix != '.lock')
 
 
 @pytest.fixture
@@ -195,7 +213,7 @@ def test_download(published, tmp_path):
     target = tmp_path / 'data' / 'release.zip'
     assert download_release(url, sha256, target) == target
     assert target.read_bytes() == path.read_bytes()
-    assert [file.name for file in target.parent.iterdir()] == ['release.zip']
+    assert left_in(target.parent) == ['release.zip']
     path.unlink()
     assert download_release(url, sha256, target) == target  # it is there: the address is not asked again
 
@@ -203,25 +221,25 @@ def test_download(published, tmp_path):
 def test_download_of_something_else_leaves_nothing(published, tmp_path):
     _, url, sha256 = published
     target = tmp_path / 'data' / 'release.zip'
-    with pytest.raises(MetalDAMError, match=f'SHA-256 {sha256}, expected 00'):
+    with pytest.raises(DataError, match=f'SHA-256 {sha256}, expected 00'):
         download_release(url, '00', target)
-    assert not list(target.parent.iterdir())
+    assert not left_in(target.parent)
 
 
 def test_download_keeps_what_it_finds(published, tmp_path):
     _, url, sha256 = published
     target = tmp_path / 'mine.zip'
     target.write_bytes(b'mine')
-    with pytest.raises(MetalDAMError, match='Move it away'):
+    with pytest.raises(DataError, match='Move it away'):
         download_release(url, sha256, target)
     assert target.read_bytes() == b'mine'
 
 
 @pytest.mark.parametrize(('url', 'reason'), [('http://host/x.zip', 'https://'), ('file:///none.zip', 'by hand')])
 def test_download_that_cannot_be(tmp_path, url, reason):
-    with pytest.raises(MetalDAMError, match=re.escape(reason)):
+    with pytest.raises(DataError, match=re.escape(reason)):
         download_release(url, '00', tmp_path / 'release.zip')
-    assert not list(tmp_path.iterdir())
+    assert not left_in(tmp_path)
 
 
 def test_interrupted_download_leaves_nothing(published, tmp_path):
@@ -238,7 +256,18 @@ def test_interrupted_download_leaves_nothing(published, tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         download_release(url, sha256, tmp_path / 'data' / 'release.zip', progress=Interrupting)
-    assert not list((tmp_path / 'data').iterdir())
+    assert not left_in(tmp_path / 'data')
+
+
+def test_second_download_leaves_the_first_alone(published, tmp_path):
+    _, url, sha256 = published
+    partial = tmp_path / '.release.zip.part'
+    partial.write_bytes(b'the first half')
+    with locked_folder(tmp_path / 'release.zip'), pytest.raises(FolderInUseError, match='is being written by another'):
+        download_release(url, sha256, tmp_path / 'release.zip')
+    assert partial.read_bytes() == b'the first half'
+    download_release(url, sha256, tmp_path / 'release.zip')  # what a killed one left is replaced
+    assert left_in(tmp_path) == ['published.zip', 'release', 'release.zip']
 
 
 @pytest.mark.metaldam

@@ -3,9 +3,9 @@ from itertools import combinations
 
 import pytest
 
+from mmseg_pfdiff.datasets.layout import PARTS, DataError
 from mmseg_pfdiff.datasets.metaldam_release import MetalDAMRelease
-from mmseg_pfdiff.datasets.metaldam_splits import PARTS, read_split, split_names, write_split
-from mmseg_pfdiff.datasets.release_files import MetalDAMError
+from mmseg_pfdiff.datasets.metaldam_splits import read_split, split_names, write_split
 from mmseg_pfdiff.datasets.split_rule import OVERLAPPING, MicrographStatistics, deal, folds, holdout, release_statistics
 
 ALL = {f'micrograph{i}' for i in range(42)}
@@ -35,7 +35,7 @@ def test_every_micrograph_is_tested_in_one_fold():
 
 
 def test_unknown_split_lists_the_known():
-    with pytest.raises(MetalDAMError, match=r"no split 'fold5'.*fold0, fold1, fold2, fold3, fold4, holdout5"):
+    with pytest.raises(DataError, match=r"no split 'fold5'.*fold0, fold1, fold2, fold3, fold4, holdout5"):
         read_split('fold5')
 
 
@@ -45,6 +45,12 @@ def test_folder_of_ones_own(tmp_path):
     assert (tmp_path / 'mine' / 'train.txt').read_text() == 'b\na\n'
     (tmp_path / 'mine' / 'test.txt').write_text('\n  d \r\n\n')  # hand-edited
     assert read_split(tmp_path / 'mine').parts == parts
+
+
+def test_files_of_windows_and_of_macos(tmp_path):
+    write_split(tmp_path, dict(train=('a',), val=('b',), test=('c',)))
+    (tmp_path / 'train.txt').write_bytes(b'\xef\xbb\xbfgefu\xcc\x88ge\r\nd\r\n')
+    assert read_split(tmp_path).train == ('gef\u00fcge', 'd')
 
 
 @pytest.mark.parametrize(
@@ -61,7 +67,7 @@ def test_bad_folder(tmp_path, file, text, reason):
     (tmp_path / file).unlink()
     if text is not None:
         (tmp_path / file).write_text(text)
-    with pytest.raises(MetalDAMError, match=reason):
+    with pytest.raises(DataError, match=reason):
         read_split(tmp_path)
 
 

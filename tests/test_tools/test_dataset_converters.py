@@ -44,7 +44,7 @@ def test_download(tool, demo_release, demo_zip, tmp_path, capsys):
     assert not out.exists()
     tool('metaldam', '--download', out, *options, '--sha256', file_sha256(demo_zip))
     assert (tmp_path / 'data' / 'MetalDAM_labeled.zip').read_bytes() == demo_zip.read_bytes()
-    assert (out / 'metaldam.json').exists()
+    assert (out / 'dataset.json').exists()
 
 
 def test_errors_end_the_run_in_one_line(tool, demo_release, tmp_path, capsys):

@@ -32,4 +32,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    run_main(main, 'Splits written so far are whole; the same command goes on.')
+    run_main(main, 'The same command writes all splits anew.')

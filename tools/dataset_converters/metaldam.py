@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from mmseg_pfdiff.datasets.class_shares import add_allow_absent
 from mmseg_pfdiff.datasets.metaldam import MetalDAMDataset
 from mmseg_pfdiff.datasets.metaldam_conversion import convert_release
 from mmseg_pfdiff.datasets.metaldam_splits import split_names
@@ -15,7 +16,7 @@ from mmseg_pfdiff.tool_main import run_main
 def parse_args() -> argparse.Namespace:
     """Command line."""
     parser = argparse.ArgumentParser(
-        description='Write whole micrographs by part, tiles of the training micrographs, and metaldam.json to OUT.'
+        description='Write whole micrographs by part, tiles of the training micrographs, and dataset.json to OUT.'
     )
     parser.add_argument(
         'source',
@@ -35,6 +36,7 @@ def parse_args() -> argparse.Namespace:
         default='holdout5',
         help=f'{", ".join(split_names())}, or a folder with train.txt, val.txt and test.txt (%(default)s)',
     )
+    add_allow_absent(parser)
     args = parser.parse_intermixed_args()  # SOURCE may be left out, and options may stand between the two paths
     if bool(args.source) == args.download:
         parser.error('give either SOURCE or --download')
@@ -47,10 +49,12 @@ def main() -> None:
     source = args.source
     if args.download:
         source = download_release(args.url, args.sha256, args.out.parent / MetalDAMDataset.filename)
-    record, changed = convert_release(source, args.out, args.split, args.tile_size, args.tiling)
+    record, changed = convert_release(
+        source, args.out, args.split, args.tile_size, args.tiling, allow_absent=args.allow_absent
+    )
     print(f'{format_shares(record)}\n{format_notes(record)}')
     print(f'{args.out.resolve()}: {"written" if changed else "complete already, nothing changed"}')
 
 
 if __name__ == '__main__':
-    run_main(main, 'Files written so far are kept; the same command goes on.')
+    run_main(main, 'Files written so far are kept, and the same command goes on; a download begins anew.')

@@ -4,8 +4,11 @@ Usage: python tools/dataset_converters/micrographs.py data/mine --num-classes 3 
 """
 
 import argparse
+from pathlib import Path
 
-from mmseg_pfdiff.datasets.own_micrographs import PARTS, convert_micrographs
+from mmseg_pfdiff.datasets.class_shares import add_allow_absent, format_shares
+from mmseg_pfdiff.datasets.layout import PARTS
+from mmseg_pfdiff.datasets.own_micrographs import convert_micrographs, format_notes
 from mmseg_pfdiff.datasets.tiling import add_tiling_arguments
 from mmseg_pfdiff.tool_main import run_main
 
@@ -19,8 +22,9 @@ USES = dict(
 def parse_args() -> argparse.Namespace:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('out', metavar='OUT', help='new or empty folder to fill, for example data/mine')
+    parser.add_argument('out', metavar='OUT', type=Path, help='folder to fill, for example data/mine')
     parser.add_argument('--num-classes', type=int, required=True, metavar='K', help='number of classes')
+    parser.add_argument('--classes', nargs='+', metavar='NAME', help='their K names in order (class_0 class_1 ...)')
     for part in PARTS:
         parser.add_argument(
             f'--{part}',
@@ -30,6 +34,7 @@ def parse_args() -> argparse.Namespace:
             help=f'folders of micrographs and of index images NAME.png (0..K-1, 255 = ignore) {USES[part]}',
         )
     add_tiling_arguments(parser)
+    add_allow_absent(parser)
     return parser.parse_args()
 
 
@@ -37,9 +42,11 @@ def main() -> None:
     """Converts, then tells what stands where."""
     args = parse_args()
     parts = {part: folders for part in PARTS if (folders := getattr(args, part))}
-    number = convert_micrographs(parts, args.out, args.num_classes, args.tile_size, args.tiling)
-    size = f'{args.tile_size}x{args.tile_size}'
-    print(f'{args.out}: whole micrographs to {", ".join(parts)}, and {number} training tiles of {size}')
+    record, changed = convert_micrographs(
+        parts, args.out, args.num_classes, args.tile_size, args.tiling, args.classes, args.allow_absent
+    )
+    print(f'{format_shares(record)}\n{format_notes(record)}')
+    print(f'{args.out.resolve()}: {"written" if changed else "complete already, nothing changed"}')
 
 
 if __name__ == '__main__':

@@ -1,0 +1,119 @@
+"""Micrographs and label maps in pipelines, by the one reader of image files: what cannot be read is named."""
+
+import mmengine.fileio as fileio
+import numpy as np
+from mmcv.transforms import BaseTransform, LoadImageFromFile
+from mmseg.registry import TRANSFORMS
+
+from ..phases import IGNORE_INDEX
+from .image_files import decode_image, decode_label_map
+
+BACKEND = 'micrograph'
+
+
+# Under mmcv's name, as mmseg's inferencer looks for it in the pipelines of configs.
+@TRANSFORMS.register_module(name='LoadImageFromFile')
+class LoadMicrograph(LoadImageFromFile):
+    """mmcv's `LoadImageFromFile`, with one more `imdecode_backend`: `micrograph`.
+
+    It reads what `image_files` reads: upright, grey of more than 8 bits rightly scaled; it refuses damaged files, of
+    which OpenCV gives the part that is there, and names them. The other backends are mmcv's.
+
+    Required Keys:
+
+    - img_path
+
+    Added Keys:
+
+    - img: uint8, (H, W, 3) BGR, or (H, W) with `color_type='grayscale'`
+    - img_shape, ori_shape: (H, W)
+
+    Args:
+        color_type: `color` or `grayscale` with this backend.
+        imdecode_backend: `micrograph`, or one of mmcv's.
+        **kwargs: As mmcv's: `to_float32`, `backend_args`, ...
+
+    Raises:
+        ValueError: Another `color_type`.
+    """
+
+    def __init__(self, color_type: str = 'color', imdecode_backend: str = 'cv2', **kwargs) -> None:
+        if imdecode_backend == BACKEND and color_type not in ('color', 'grayscale'):
+            raise ValueError(f'color_type must be color or grayscale for micrographs, got {color_type!r}.')
+        super().__init__(color_type=color_type, imdecode_backend=imdecode_backend, **kwargs)
+
+    def transform(self, results: dict) -> dict | None:
+        """Reads the image.
+
+        Args:
+            results: With `img_path`.
+
+        Returns:
+            The same dict with the image.
+
+        Raises:
+            DataError: The file is damaged, or holds what cannot be shown with 8 bits rightly.
+        """
+        if self.imdecode_backend != BACKEND:
+            return super().transform(results)
+        path, colour = results['img_path'], self.color_type == 'color'
+        image = decode_image(fileio.get(path, backend_args=self.backend_args), path, colour)
+        if colour:
+            image = np.ascontiguousarray(image[..., ::-1])
+        results['img'] = image.astype(np.float32) if self.to_float32 else image
+        results['img_shape'] = results['ori_shape'] = image.shape[:2]
+        return results
+
+
+@TRANSFORMS.register_module()
+class LoadLabelMap(BaseTransform):
+    """mmseg's `LoadAnnotations` for label maps, which names a file that it cannot read.
+
+    Label maps may be grey, index PNGs with any palette, or colour with equal channels. A sample without a label map
+    passes, so that the pipeline also serves a micrograph alone.
+
+    Required Keys:
+
+    - seg_map_path (optional)
+    - reduce_zero_label, label_map, seg_fields: as mmseg's data sets give them
+
+    Added Keys:
+
+    - gt_seg_map: (H, W) uint8
+    - seg_fields
+
+    Args:
+        backend_args: Of the file backend, as of mmseg's.
+    """
+
+    def __init__(self, backend_args: dict | None = None) -> None:
+        self.backend_args = backend_args
+
+    def transform(self, results: dict) -> dict:
+        """Reads the label map.
+
+        Args:
+            results: With `seg_map_path`.
+
+        Returns:
+            The same dict with `gt_seg_map`, indices counted and renamed as the data set asks for.
+
+        Raises:
+            DataError: The file is damaged, or no label map.
+        """
+        path = results.get('seg_map_path')
+        if path is None:
+            return results
+        label = decode_label_map(fileio.get(path, backend_args=self.backend_args), path)
+        if results.get('reduce_zero_label'):
+            label = np.array([IGNORE_INDEX, *range(IGNORE_INDEX - 1), IGNORE_INDEX], np.uint8)[label]
+        if results.get('label_map'):
+            renamed = np.arange(256, dtype=np.uint8)
+            renamed[list(results['label_map'])] = list(results['label_map'].values())
+            label = renamed[label]
+        results['gt_seg_map'] = label
+        results.setdefault('seg_fields', []).append('gt_seg_map')
+        return results
+
+    def __repr__(self) -> str:
+        return f'{self.__class__.__name__}(backend_args={self.backend_args})'
