@@ -5,6 +5,8 @@ from mmengine.runner.checkpoint import CheckpointLoader
 from mmseg.registry import MODELS
 from torch import nn
 
+from .registry_names import class_of
+
 
 def build_model(config: Config, kind: type[nn.Module], name: str, **settings) -> nn.Module:
     """The model of a config, with random weights.
@@ -19,12 +21,23 @@ def build_model(config: Config, kind: type[nn.Module], name: str, **settings) ->
         The model.
 
     Raises:
-        ValueError: The config is of something else.
+        ValueError: The config is of something else, or has settings that the model does not take.
     """
-    found = MODELS.get(config.get('model', {}).get('type', ''))
+    found = model_class(config)
     if found is None or not issubclass(found, kind):
         raise ValueError(f'{config.filename} is the config of a {getattr(found, "__name__", found)}, {name}.')
-    return MODELS.build({**config.model, **settings})
+    try:
+        return MODELS.build({**config.model, **settings})
+    except (AssertionError, AttributeError, KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+        raise ValueError(
+            f'{config.filename}: no {found.__name__} can be built with these settings of `model` ({error}). Look at '
+            'the config, and at the options given over it.'
+        ) from error
+
+
+def model_class(config: Config) -> type[nn.Module] | None:
+    """The class that a config's `model.type` stands for, a name or itself; None if there is no such model."""
+    return class_of((config.get('model') or {}).get('type'), MODELS)
 
 
 def load_weights(model: nn.Module, checkpoint: str, config: Config) -> None:
@@ -42,7 +55,7 @@ def load_weights(model: nn.Module, checkpoint: str, config: Config) -> None:
     state = CheckpointLoader.load_checkpoint(str(checkpoint), map_location='cpu')
     try:
         model.load_state_dict(state.get('state_dict', state))
-    except RuntimeError as error:
+    except (AttributeError, RuntimeError, TypeError) as error:
         raise ValueError(
             f'{checkpoint} does not fit the network of {config.filename}: {str(error)[:400]}... '
             'Give the config the checkpoint was trained with, and the same --cfg-options.'

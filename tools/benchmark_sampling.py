@@ -10,13 +10,13 @@ join the table.
 
 import argparse
 import itertools
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-import cv2
 import torch
 
 import mmseg_pfdiff  # noqa: F401  (registers the components, and lets checkpoints load safely)
-from mmseg_pfdiff.evaluation.pair_grid import pair_grid
+from mmseg_pfdiff.evaluation.pair_grid import pair_grid, write_picture
 from mmseg_pfdiff.evaluation.result_table import ResultTable
 from mmseg_pfdiff.evaluation.sampling_benchmark import (
     RealReference,
@@ -24,6 +24,7 @@ from mmseg_pfdiff.evaluation.sampling_benchmark import (
     fraction_columns,
     network_evaluations,
 )
+from mmseg_pfdiff.folder_lock import locked_folder
 from mmseg_pfdiff.generators import SAMPLERS, PairCascade
 from mmseg_pfdiff.generators.command_line import add_generator_arguments, check_generator_arguments, generator_files
 from mmseg_pfdiff.generators.opening import OpenedGenerator, open_generator
@@ -57,23 +58,54 @@ def parse_args() -> argparse.Namespace:
     check_generator_arguments(parser, args)
     if min(args.num, args.batch_size, *args.steps) < 1 or args.num < 2:
         parser.error('--steps and --batch-size must be at least 1, --num at least 2')
-    if not all('=' in text for text in args.vary):
-        parser.error('--vary takes settings as model.guidance_scale=1,2')
+    try:
+        args.vary = parse_varied(args.vary)
+    except ValueError as error:
+        parser.error(str(error))
     return args
+
+
+def parse_varied(texts: Sequence[str]) -> dict[str, list[str]]:
+    """Settings and their values, of texts such as `model.guidance_scale=1,2`.
+
+    Args:
+        texts: Of the command line.
+
+    Returns:
+        Values, which are numbers, by the key of their setting.
+
+    Raises:
+        ValueError: Another form, or a key given twice.
+    """
+    varied: dict[str, list[str]] = {}
+    for text in texts:
+        key, _, values = text.partition('=')
+        try:
+            numbers = [number(value) for value in values.split(',')]
+        except ValueError:
+            numbers = []
+        if not key or not numbers or key in varied:
+            raise ValueError(f'--vary takes each setting once, with numbers, as model.guidance_scale=1,2; got {text!r}')
+        varied[key] = values.split(',')
+    return varied
+
+
+def number(text: str) -> int | float:
+    """A number, whole where it is written so."""
+    return int(text) if text.lstrip('-').isdigit() else float(text)
 
 
 def opened_with(args: argparse.Namespace, sampler: str, steps: int, varied: dict[str, str]) -> OpenedGenerator:
     """The generator under one setting."""
-    options = {**(args.cfg_options or {}), **{key: float(value) for key, value in varied.items()}}
+    options = {**(args.cfg_options or {}), **{key: number(value) for key, value in varied.items()}}
     return open_generator(*generator_files(args), sampler, steps, options, args.sr_cfg_options)
 
 
 def common_settings(args: argparse.Namespace, opened: OpenedGenerator) -> dict:
     """What all rows of a table have in common."""
-    made_by = {
-        part: {key: value for key, value in (found or {}).items() if key not in ('sampler', 'config_sha256')}
-        for part, found in opened.description.items()
-    }
+    made_by = {part: found and without_varied(found, args.vary) for part, found in opened.description.items()}
+    if not any(key.startswith('fraction_sampler.') for key in args.vary):
+        made_by['fractions'] = opened.requests_description
     names = ('num', 'seed', 'batch_size', 'speck_area', 'real_root', 'device', 'half', 'cfg_options', 'sr_cfg_options')
     return {
         **made_by,
@@ -83,12 +115,19 @@ def common_settings(args: argparse.Namespace, opened: OpenedGenerator) -> dict:
     }
 
 
+def without_varied(described: dict, varied: Iterable[str]) -> dict:
+    """What identifies a model, but for what the rows of a table differ in."""
+    names = [key.split('.')[1] for key in varied if key.startswith('model.')]
+    settings = {name: value for name, value in described['settings'].items() if name not in names}
+    return {**{key: value for key, value in described.items() if key != 'sampler'}, 'settings': settings}
+
+
 def measure(args: argparse.Namespace, opened: OpenedGenerator, real: RealReference | None, picture: Path) -> dict:
     """Draws pairs with one setting; returns the numbers and leaves a picture."""
     cascade = PairCascade(*opened[:2], args.device, speck_area=args.speck_area, half=args.half)
     pairs = draw_timed(cascade, opened.requests, args.num, args.seed, args.batch_size)
     columns = list(zip(pairs.images[:SHOWN].numpy(), pairs.labels[:SHOWN].numpy(), strict=True))
-    cv2.imwrite(str(picture), cv2.cvtColor(pair_grid(columns, opened.card.palette), cv2.COLOR_RGB2BGR))
+    write_picture(picture, pair_grid(columns, opened.card.palette))
     cost = {'s a pair': pairs.seconds, 'evaluations': network_evaluations(cascade)}
     distances = real.columns(pairs.images, pairs.labels) if real else {}
     return {**cost, **fraction_columns(pairs, opened.card.classes), **distances}
@@ -97,10 +136,15 @@ def measure(args: argparse.Namespace, opened: OpenedGenerator, real: RealReferen
 def main() -> None:
     """Measures."""
     args = parse_args()
-    vary = {name: values.split(',') for name, values in (text.split('=', 1) for text in args.vary)}
-    grid = [dict(zip(vary, chosen, strict=True)) for chosen in itertools.product(*vary.values())]
+    with locked_folder(args.out):
+        fill_table(args)
+
+
+def fill_table(args: argparse.Namespace) -> None:
+    """Measures what the table lacks."""
+    grid = [dict(zip(args.vary, chosen, strict=True)) for chosen in itertools.product(*args.vary.values())]
     first = opened_with(args, args.samplers[0], args.steps[0], grid[0])
-    table = ResultTable(args.out, 'sampling', common_settings(args, first), ['sampler', 'steps', *vary])
+    table = ResultTable(args.out, 'sampling', common_settings(args, first), ['sampler', 'steps', *args.vary])
     real, notes = None, []
     if args.real_root:
         side = (first.super_resolution or first.generator).data_preprocessor.size

@@ -9,9 +9,11 @@ from pathlib import Path
 from mmengine.config import DictAction
 
 import mmseg_pfdiff  # noqa: F401  (registers the components, and lets checkpoints load safely)
+from mmseg_pfdiff.folder_lock import locked_folder
 from mmseg_pfdiff.generators import PairCascade
+from mmseg_pfdiff.generators.export import check_exportable, check_new_folder, write_cascade
+from mmseg_pfdiff.generators.model_card import GeneratorCard
 from mmseg_pfdiff.generators.opening import open_generator
-from mmseg_pfdiff.generators.pretrained import save_cascade
 from mmseg_pfdiff.tool_main import run_main
 
 
@@ -26,21 +28,30 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--licence', help='licence of the training data, for the model card')
     parser.add_argument('--data', help='what the training data is, for the model card')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='key=value settings over CONFIG')
+    parser.add_argument('--sr-cfg-options', nargs='+', action=DictAction, help='the same over the --sr-config')
     args = parser.parse_args()
     if bool(args.sr_config) != bool(args.sr_checkpoint):
         parser.error('--sr-config and --sr-checkpoint go together')
     return args
 
 
+def export(args: argparse.Namespace) -> GeneratorCard:
+    """Writes the folder; returns its card."""
+    files = (args.config, args.checkpoint, args.sr_config, args.sr_checkpoint)
+    opened = open_generator(*files, cfg_options=args.cfg_options, sr_cfg_options=args.sr_cfg_options)
+    check_exportable(opened.requests)
+    told = {name: getattr(args, name) for name in ('data', 'licence') if getattr(args, name)}
+    card = opened.card._replace(**told)
+    write_cascade(PairCascade(opened.generator, opened.super_resolution), args.out, card)
+    return card
+
+
 def main() -> None:
     """Exports."""
     args = parse_args()
-    opened = open_generator(
-        args.config, args.checkpoint, args.sr_config, args.sr_checkpoint, cfg_options=args.cfg_options
-    )
-    told = {name: getattr(args, name) for name in ('data', 'licence') if getattr(args, name)}
-    card = opened.card._replace(**told)
-    save_cascade(PairCascade(opened.generator, opened.super_resolution), args.out, card)
+    with locked_folder(args.out):
+        check_new_folder(args.out)
+        card = export(args)
     size = sum(path.stat().st_size for path in Path(args.out).rglob('*') if path.is_file())
     print(f'{args.out} holds the generator of {", ".join(card.classes)}: {size / 2**20:.1f} MiB. See its README.md.')
     if not args.licence:
@@ -48,4 +59,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    run_main(main, 'Nothing was written; the same command exports anew.')
+    run_main(main, 'The folder is written whole or not at all; if it is not there, the same command exports anew.')

@@ -3,10 +3,9 @@
 import argparse
 from pathlib import Path
 
-import cv2
-
 import mmseg_pfdiff  # noqa: F401  (registers the components, and lets checkpoints load safely)
 from mmseg_pfdiff.evaluation.fraction_grid import fraction_grid
+from mmseg_pfdiff.evaluation.pair_grid import write_picture
 from mmseg_pfdiff.generators import PairCascade
 from mmseg_pfdiff.generators.command_line import add_generator_arguments, check_generator_arguments, generator_files
 from mmseg_pfdiff.generators.opening import open_generator
@@ -22,8 +21,10 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--seed', type=int, default=0)
     args = parser.parse_args()
     check_generator_arguments(parser, args)
-    if args.number < 2:
-        parser.error('--number must be at least 2')
+    if args.number < 2 or args.seed < 0:
+        parser.error('--number must be at least 2, --seed at least 0')
+    if Path(args.out).suffix.lower() != '.png' or Path(args.out).is_dir():
+        parser.error(f'--out must be a file whose name ends with .png, got {args.out}')
     return args
 
 
@@ -32,10 +33,9 @@ def main() -> None:
     args = parse_args()
     opened = open_generator(*generator_files(args), args.sampler, args.steps, args.cfg_options, args.sr_cfg_options)
     picture = fraction_grid(PairCascade(*opened[:2], args.device), opened.card, args.number, args.seed)
-    Path(args.out).parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(args.out, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    write_picture(args.out, picture)
     print(f'The picture is {args.out}.')
 
 
 if __name__ == '__main__':
-    run_main(main, 'No picture was written; the same command draws anew.')
+    run_main(main, 'The picture is written at the end, whole or not at all; the same command draws anew.')

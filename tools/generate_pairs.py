@@ -7,6 +7,7 @@ import argparse
 import time
 from typing import NamedTuple
 
+from mmengine.config import DictAction
 from mmengine.dist import barrier, get_dist_info, get_local_rank
 
 import mmseg_pfdiff  # noqa: F401  (registers the components, and lets checkpoints load safely)
@@ -16,9 +17,10 @@ from mmseg_pfdiff.evaluation.folder_summary import folder_summary
 from mmseg_pfdiff.generators import PairCascade, TwoStageCascade
 from mmseg_pfdiff.generators.command_line import add_generator_arguments, check_generator_arguments, generator_files
 from mmseg_pfdiff.generators.generation import generate_pairs
-from mmseg_pfdiff.generators.opening import RequestSource, choose_requests, number_of_pairs, open_generator
+from mmseg_pfdiff.generators.opening import open_generator
 from mmseg_pfdiff.generators.opening_stages import open_stages
 from mmseg_pfdiff.generators.pair_records import MAX_INVENTED, MAX_MOVED, PairRecorder
+from mmseg_pfdiff.generators.request_sources import RequestSource, choose_requests, number_of_pairs
 from mmseg_pfdiff.generators.two_stage import NothingAsked
 from mmseg_pfdiff.package_versions import package_versions
 from mmseg_pfdiff.phases import FractionSupport
@@ -40,6 +42,7 @@ def parse_args() -> argparse.Namespace:
     add_generator_arguments(parser)
     parser.add_argument('--image-config', help='second stage of a two-stage baseline; CONFIG is then its mask model')
     parser.add_argument('--image-checkpoint', help='weights of the second stage')
+    parser.add_argument('--image-cfg-options', nargs='+', action=DictAction, help='the same over the --image-config')
     parser.add_argument('--out', required=True, help='pair folder to write')
     parser.add_argument('--num', type=int, help='pairs the folder shall hold; default: the rows of --fractions')
     parser.add_argument(
@@ -73,6 +76,8 @@ def parse_args() -> argparse.Namespace:
     steering += (args.half, args.channels_last, args.compile)
     if bool(args.image_config) != bool(args.image_checkpoint):
         parser.error('--image-config and --image-checkpoint go together')
+    if args.image_cfg_options and not args.image_config:
+        parser.error('--image-cfg-options are settings over the --image-config, which is missing')
     if args.image_config and any(steering):
         parser.error('two-stage baselines take no options for fractions, size, clean-up, precision or compilation')
     if args.batch_size < 1 or min(args.seed, args.speck_area) < 0:
@@ -104,7 +109,8 @@ def steered(args: argparse.Namespace, device: str) -> Job:
 def two_stage(args: argparse.Namespace, device: str) -> Job:
     """What to draw with the two models of a baseline."""
     files = (args.config, args.checkpoint, args.image_config, args.image_checkpoint, args.sr_config, args.sr_checkpoint)
-    opened = open_stages(*files, args.sampler, args.steps, args.cfg_options, args.sr_cfg_options)
+    options = (args.cfg_options, args.sr_cfg_options, args.image_cfg_options)
+    opened = open_stages(*files, args.sampler, args.steps, *options)
     about = dict(classes=opened.classes, palette=opened.palette, **opened.description)
     return Job(TwoStageCascade(*opened[:3], device), NothingAsked(len(opened.classes)), None, about)
 

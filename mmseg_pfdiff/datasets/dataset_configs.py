@@ -5,12 +5,16 @@ from typing import Any
 
 from mmseg.registry import DATASETS
 
+from ..registry_names import class_of
+from .pair_mix import SyntheticPairMix
+
 
 def data_sets(config: Any) -> Iterator[Mapping]:
     """Configs of the data sets in a config: a wrapper first, then those inside it.
 
     They are found by what their `type` is, not by the key they stand under, so wrappers of other packages are looked
-    into as well, and data sets in lists or dicts. What a component of another kind (a transform) holds is its own.
+    into as well, and data sets in lists or dicts. What a component of another kind (a transform) holds is its own, and
+    a mix at ratio 0 has no synthetic data set.
 
     Args:
         config: Of a data set, or a list or dict of such configs.
@@ -20,9 +24,12 @@ def data_sets(config: Any) -> Iterator[Mapping]:
     """
     if isinstance(config, Mapping):
         if 'type' in config:
-            if not is_data_set(config['type']):
+            kind = data_set_class(config['type'])
+            if kind is None:
                 return
             yield config
+            if kind is SyntheticPairMix and not config.get('ratio'):
+                config = {**config, 'synthetic': None}
         for value in config.values():
             yield from data_sets(value)
     elif isinstance(config, list | tuple):
@@ -42,11 +49,7 @@ def inner_data_sets(config: Any) -> list[Mapping]:
     return [found for found in data_sets(config) if next(data_sets(list(found.values())), None) is None]
 
 
-def is_data_set(kind: Any) -> bool:
-    """Whether the `type` of a config, a name or a class, is that of a data set."""
-    if isinstance(kind, str):
-        try:
-            kind = DATASETS.get(kind)
-        except RuntimeError:  # mmengine's word for a name it does not find
-            return False
-    return hasattr(kind, '__getitem__')
+def data_set_class(kind: Any) -> type | None:
+    """The class that the `type` of a config stands for; None if it is not of a data set."""
+    found = class_of(kind, DATASETS)
+    return found if hasattr(found, '__getitem__') else None

@@ -8,6 +8,7 @@ from torch import Tensor
 from ..generators import PairCascade
 from ..generators.model_card import GeneratorCard
 from ..phases import phase_fractions
+from ..progress import progress
 from .pair_grid import pair_grid
 
 # The tile that holds most of a phase is often alone with that much.
@@ -43,7 +44,7 @@ def fraction_grid(cascade: PairCascade, card: GeneratorCard, number: int = 6, se
         (height, width, 3) uint8 RGB; above each pair the fraction asked for and the one measured, in percent.
     """
     rows = []
-    for phase, name in enumerate(card.classes):
+    for phase, name in enumerate(progress(card.classes, desc='rows of pairs', unit='phase')):
         asked = rising_fractions(card.vectors, phase, number)
         pairs = cascade.draw(asked, seed, [phase] * number)
         measured = phase_fractions(pairs.labels, len(card.classes))[:, phase]

@@ -1,9 +1,12 @@
 """A picture of pairs: images and coloured label maps in a grid."""
 
+import os
 from collections.abc import Sequence
 
 import cv2
 import numpy as np
+
+from ..files import write_atomically
 
 GAP = 4
 CAPTION_HEIGHT = 14
@@ -55,3 +58,16 @@ def pair_grid(
             parts.insert(0, head)
         drawn.append(np.concatenate(parts))
     return np.concatenate(drawn, axis=1)
+
+
+def write_picture(path: str | os.PathLike, picture: np.ndarray) -> None:
+    """Writes a picture as PNG, whole or not at all.
+
+    Args:
+        path: Where to; missing folders are made.
+        picture: (height, width, 3) uint8 RGB.
+
+    Raises:
+        OSError: Disk full, or no permission; it names the file.
+    """
+    write_atomically(path, cv2.imencode('.png', np.ascontiguousarray(picture[..., ::-1]))[1].tobytes())

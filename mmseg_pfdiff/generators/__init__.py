@@ -2,12 +2,13 @@
 
 from .cascade import PairCascade
 from .dcgan import DCGAN
+from .export import save_cascade
 from .model_card import GeneratorCard
 from .pair_diffusion import PairDiffusion
 from .pf_diffseg import PFDiffSeg
 from .pix2pixhd import Pix2PixHD
 from .preprocessor import DecodedPairs, PairDataPreprocessor
-from .pretrained import load_cascade, save_cascade
+from .pretrained import load_cascade
 from .samplers import SAMPLERS, RenoiseScheduler, Sampler, build_sampler
 from .seg_guided import MaskDiffusion, MaskToImageDiffusion
 from .super_resolution import PairSuperResolution

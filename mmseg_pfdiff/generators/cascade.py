@@ -69,7 +69,7 @@ class PairCascade:
 
     def save_pretrained(self, folder: str, card: GeneratorCard) -> None:
         """Writes the folder that :meth:`from_pretrained` reads; see :func:`save_cascade`."""
-        from .pretrained import save_cascade
+        from .export import save_cascade
 
         save_cascade(self, folder, card)
 

@@ -23,8 +23,10 @@ def add_generator_arguments(parser: argparse.ArgumentParser, one_sampler: bool =
         parser.add_argument('--sampler', choices=sorted(SAMPLERS), help="in place of the configs' samplers")
         parser.add_argument('--steps', type=int, help="in place of the samplers' numbers of steps")
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='key=value settings over CONFIG')
-    parser.add_argument('--sr-cfg-options', nargs='+', action=DictAction, help='the same over the --sr-config')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='key=value settings over CONFIG|FOLDER')
+    parser.add_argument(
+        '--sr-cfg-options', nargs='+', action=DictAction, help='the same over the super-resolution model'
+    )
 
 
 def check_generator_arguments(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
@@ -36,6 +38,8 @@ def check_generator_arguments(parser: argparse.ArgumentParser, args: argparse.Na
     """
     if bool(args.sr_config) != bool(args.sr_checkpoint):
         parser.error('--sr-config and --sr-checkpoint go together')
+    if getattr(args, 'steps', None) is not None and not isinstance(args.steps, list) and args.steps < 1:
+        parser.error(f'--steps must be at least 1, got {args.steps}')
     check_device(parser, args.device)
 
 

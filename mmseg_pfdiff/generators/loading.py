@@ -1,10 +1,7 @@
 """Building trained generators from a config and a checkpoint."""
 
 from mmengine.config import Config
-from mmseg.registry import DATASETS, TASK_UTILS
 
-from ..datasets.fraction_scan import dataset_fractions
-from ..phases import FractionSampler
 from ..trained_models import build_model, load_weights
 from .pair_diffusion import PairDiffusion
 from .samplers import resolve_sampler
@@ -16,7 +13,7 @@ def load_generator(
     kind: type[PairDiffusion] = PairDiffusion,
     sampler: str | None = None,
     steps: int | None = None,
-) -> tuple[PairDiffusion, dict]:
+) -> PairDiffusion:
     """A trained model of a config; EMA weights, where training kept them, as MMEngine stores them in `state_dict`.
 
     Args:
@@ -27,7 +24,7 @@ def load_generator(
         steps: Number of steps in place of the sampler's.
 
     Returns:
-        The model, and the resolved sampler config.
+        The model.
 
     Raises:
         FileNotFoundError: No such checkpoint.
@@ -36,24 +33,4 @@ def load_generator(
     settings = resolve_sampler(config.get('model', {}).get('sampler', 'ddim'), sampler, steps)
     model = build_model(config, kind, f'not of a {kind.__name__}', sampler=settings)
     load_weights(model, checkpoint, config)
-    return model, settings
-
-
-def build_fraction_sampler(config: Config) -> FractionSampler:
-    """The fraction sampler of a generator config over its training tiles.
-
-    Args:
-        config: Has `train_dataloader.dataset`, and perhaps `fraction_sampler` with arguments of `FractionSampler`.
-
-    Returns:
-        The sampler.
-    """
-    classes, vectors = dataset_fractions(config.train_dataloader.dataset)
-    settings = dict(config.get('fraction_sampler', {}))
-    return TASK_UTILS.build({'type': 'FractionSampler', **settings, 'vectors': vectors, 'classes': classes})
-
-
-def dataset_palette(config: Config) -> list[list[int]]:
-    """RGB colours of the classes of a config's training set."""
-    dataset = DATASETS.build({**config.train_dataloader.dataset, 'lazy_init': True})
-    return [list(colour) for colour in dataset.metainfo['palette']]
+    return model

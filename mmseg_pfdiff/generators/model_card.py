@@ -3,21 +3,25 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
+from mmengine.config import Config
 from torch import Tensor
 
 from ..files import write_atomically
 from ..phases import FractionPlanner, FractionSampler
 from ..phases.quota import largest_remainder
+from .limits import COLOURS, MAX_PROSE, NAMES, UNFIT, check_value, one_line, shown, text
 from .model_settings import sampler_settings
+from .options import merged
 from .pair_diffusion import PairDiffusion
 
 CARD_FILE = 'card.json'
 README_FILE = 'README.md'
 NOT_STATED = 'Not stated. Ask the producer of the training data before passing weights or pairs on.'
 # Arguments of FractionSampler, or with a target_mean of FractionPlanner, that a card may hold.
+KNOWN_SOURCES = ('FractionSampler', 'FractionPlanner')
 FRACTION_SETTINGS = ('groups', 'target_mean', 'sigma', 'epsilon')
 
 README = """---
@@ -106,10 +110,44 @@ class GeneratorCard(NamedTuple):
     data: str = 'Not stated.'
     licence: str = NOT_STATED
 
+    def source_settings(self) -> dict:
+        """`fraction_settings` with the `type` of the source that they are for."""
+        source = 'FractionPlanner' if 'target_mean' in self.fraction_settings else 'FractionSampler'
+        return dict(type=source, **self.fraction_settings)
+
+    def with_options(self, options: Mapping[str, Any]) -> 'GeneratorCard':
+        """The card with other fractions to draw for.
+
+        Args:
+            options: Settings over `fraction_settings`, by dotted key: `sigma`, `target_mean.defect`; `type` must be
+                that of the source which the others are for.
+
+        Returns:
+            The changed card.
+
+        Raises:
+            ValueError: An option that no source of a card takes.
+        """
+        unknown = [key for key in options if key.split('.')[0] not in (*FRACTION_SETTINGS, 'type')]
+        if unknown:
+            raise ValueError(
+                f'Option fraction_sampler.{unknown[0]}: there is no such setting, but {", ".join(FRACTION_SETTINGS)}.'
+            )
+        settings = merged(Config(self.source_settings()), options, 'the fraction_sampler of the folder').to_dict()
+        source = settings.pop('type')
+        card = self._replace(fraction_settings=settings)
+        if source != card.source_settings()['type']:
+            raise ValueError(
+                f'Option fraction_sampler.type: a {source} does not draw with {", ".join(settings) or "no settings"}; '
+                'a FractionPlanner needs a target_mean, which a FractionSampler does not take.'
+            )
+        return card
+
     def fraction_sampler(self) -> FractionSampler | FractionPlanner:
         """The source of fractions that the generator was made with."""
-        source = FractionPlanner if 'target_mean' in self.fraction_settings else FractionSampler
-        return source(self.vectors, self.classes, **self.fraction_settings)
+        settings = self.source_settings()
+        source = dict(FractionSampler=FractionSampler, FractionPlanner=FractionPlanner)[settings.pop('type')]
+        return source(self.vectors, self.classes, **settings)
 
     def write(self, folder: Path, generator: PairDiffusion, super_resolution: PairDiffusion | None) -> None:
         """Writes the card for programs (JSON) and for people (README.md).
@@ -173,11 +211,12 @@ def parse_card(content: Mapping, generator: PairDiffusion) -> GeneratorCard:
         ValueError: It is damaged or does not fit.
     """
     try:
+        _check_vectors(content['vectors'], len(content['classes']))
         vectors = torch.tensor(content['vectors'], dtype=torch.float64)
         card = GeneratorCard(**{**content, 'classes': tuple(content['classes']), 'vectors': vectors})
         check_card(card, generator)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise ValueError(f'damaged, or of another generator: {error}') from error
+    except UNFIT as error:
+        raise ValueError(f'damaged, or of another generator: {one_line(error)}') from error
     return card
 
 
@@ -192,16 +231,30 @@ def check_card(card: GeneratorCard, generator: PairDiffusion) -> None:
         ValueError: It does not.
     """
     num_classes = generator.data_preprocessor.codec.num_classes
-    if not len(card.classes) == len(card.palette) == num_classes:
+    check_value('classes', card.classes, NAMES)
+    if not len(set(card.classes)) == len(card.classes) == len(card.palette) == num_classes:
         raise ValueError(
-            f'The generator draws {num_classes} classes; got {len(card.classes)} names and {len(card.palette)} colours.'
+            f'The generator draws {num_classes} classes; got {len(set(card.classes))} names and {len(card.palette)} '
+            'colours.'
         )
-    unknown = sorted(set(card.fraction_settings) - set(FRACTION_SETTINGS))
-    if unknown:
-        raise ValueError(f'fraction_settings may hold {FRACTION_SETTINGS}, got {unknown}.')
-    card.fraction_sampler()  # refuses vectors and groups that do not fit the classes
+    check_value('palette', card.palette, COLOURS)
+    for key in ('data', 'licence'):
+        check_value(key, getattr(card, key), text(MAX_PROSE))
     if ((card.vectors < 0) | ~card.vectors.isfinite()).any() or ((card.vectors.sum(1) - 1).abs() > 1e-6).any():
         raise ValueError('Each row of vectors must be >= 0 and sum to 1.')
+    unknown = sorted(set(card.fraction_settings) - set(FRACTION_SETTINGS))
+    if unknown:
+        raise ValueError(f'fraction_settings may hold {FRACTION_SETTINGS}, got {shown(unknown)}.')
+    card.fraction_sampler()  # refuses vectors and groups that do not fit the classes
+
+
+def _check_vectors(rows: Any, num_classes: int) -> None:
+    """Refuses what no tensor of fractions can be made of."""
+    if not isinstance(rows, list) or not rows:
+        raise ValueError(f'vectors must be a list of fractions of training tiles, got {shown(rows)}.')
+    for number, row in enumerate(rows):
+        if not isinstance(row, list) or len(row) != num_classes or not all(type(v) in (int, float) for v in row):
+            raise ValueError(f'vectors must be (R, {num_classes}) numbers, row {number} is {shown(row)}.')
 
 
 def _describe(sampler: Mapping) -> str:

@@ -4,16 +4,25 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
+from .limits import UNFIT, one_line
 from .pair_diffusion import PairDiffusion
 from .pf_diffseg import PFDiffSeg
 from .preprocessor import PairDataPreprocessor
 from .samplers import Sampler
 from .super_resolution import PairSuperResolution
+from .unet import PairUNet
 
 # Settings from a file may name these classes and no others.
 MODEL_CLASSES = {model.__name__: model for model in (PFDiffSeg, PairSuperResolution)}
 # What a model tells its U-Net by itself.
 UNET_GIVEN = ('in_channels', 'out_channels', 'num_fractions', 'noise_level_input')
+
+
+def has_settings(model: Any) -> bool:
+    """Whether :func:`read_settings` can read a model: one of :data:`MODEL_CLASSES`, of parts that are ours as well."""
+    parts = (getattr(model, name, None) for name in ('data_preprocessor', 'unet'))
+    ours = [type(part) for part in parts] == [PairDataPreprocessor, PairUNet]
+    return ours and MODEL_CLASSES.get(type(model).__name__) is type(model)
 
 
 def read_settings(model: PairDiffusion) -> dict:
@@ -29,11 +38,16 @@ def read_settings(model: PairDiffusion) -> dict:
         JSON-like arguments with `type`, the name of the class.
 
     Raises:
-        TypeError: Another class, or an argument that no attribute tells.
+        TypeError: An argument that no attribute tells.
+        ValueError: Another class.
     """
     name = type(model).__name__
-    if MODEL_CLASSES.get(name) is not type(model):
-        raise TypeError(f'Models that can be written are {sorted(MODEL_CLASSES)}, got a {name}.')
+    if not has_settings(model):
+        raise ValueError(
+            f'Models that can be written are {sorted(MODEL_CLASSES)} with a {PairDataPreprocessor.__name__} and a '
+            f'{PairUNet.__name__}, whose settings a reader knows; got a {name} with a '
+            f'{type(model.data_preprocessor).__name__} and a {type(model.unet).__name__}.'
+        )
     guidance = model.fraction_guidance
     known = dict(
         data_preprocessor=_preprocessor_settings(model.data_preprocessor),
@@ -68,9 +82,9 @@ def build_from_settings(settings: Mapping[str, Any]) -> PairDiffusion:
         )
     try:
         return model_class(**arguments)
-    except (TypeError, KeyError) as error:
+    except UNFIT as error:
         raise ValueError(
-            f'The settings do not fit {model_class.__name__} of this version of mmseg_pfdiff: {error}.'
+            f'The settings do not fit {model_class.__name__} of this version of mmseg_pfdiff: {one_line(error)}'
         ) from error
 
 

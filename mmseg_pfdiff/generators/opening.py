@@ -1,25 +1,22 @@
 """Opening a trained generator, given as an exported folder or as config and checkpoint."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
-from ..datasets.fraction_scan import inner_dataset
-from ..phases import FractionPlanner, FractionRequest, FractionSampler, RequestedFractions, parse_shares
-from .descriptions import describe_fractions, describe_part
-from .loading import build_fraction_sampler, dataset_palette, load_generator
-from .model_card import FRACTION_SETTINGS, GeneratorCard
+from ..datasets.fraction_scan import TileFractions, dataset_fractions
+from .identity import describe_model
+from .loading import load_generator
+from .model_card import FRACTION_SETTINGS, KNOWN_SOURCES, GeneratorCard
+from .options import config_with_options, split_options
 from .pf_diffseg import PFDiffSeg
-from .pretrained import describe_folder_part, load_parts
+from .pretrained import load_parts
+from .request_sources import RequestSource, build_requests, describe_requests
 from .super_resolution import PairSuperResolution
-
-RequestSource = Callable[[int, int], FractionRequest]
-# Sources of fractions that an exported folder can hold.
-KNOWN_SOURCES = ('FractionSampler', 'FractionPlanner')
 
 
 class OpenedGenerator(NamedTuple):
@@ -31,6 +28,7 @@ class OpenedGenerator(NamedTuple):
         card: Classes, palette and fractions of the training tiles.
         requests: The source of fractions that the config or the folder asks for.
         description: `generator` and `super_resolution` as a pair folder records them.
+        requests_description: `requests` likewise.
     """
 
     generator: PFDiffSeg
@@ -38,6 +36,7 @@ class OpenedGenerator(NamedTuple):
     card: GeneratorCard
     requests: RequestSource
     description: dict
+    requests_description: dict
 
 
 def open_generator(
@@ -59,44 +58,59 @@ def open_generator(
         sr_checkpoint: Weights of the super-resolution model.
         sampler: Short name of a sampler in place of those of the models.
         steps: Number of steps in place of the samplers'.
-        cfg_options: Settings over the generator's config; with a config alone.
-        sr_cfg_options: The same over the config of the super-resolution model.
+        cfg_options: Settings over the generator's config, or over those that a folder has of one: `model.` and
+            `fraction_sampler.`.
+        sr_cfg_options: The same over those of the super-resolution model, `model.` alone.
 
     Returns:
         Models, card and description.
 
     Raises:
         FileNotFoundError: Something named is not there.
-        ValueError: Arguments that do not go together, or files that do not.
+        ValueError: Arguments that do not go together, files that do not, or options that would change nothing.
     """
     if Path(source).is_dir():
-        others = dict(
-            checkpoint=checkpoint,
-            sr_config=sr_config,
-            sr_checkpoint=sr_checkpoint,
-            cfg_options=cfg_options,
-            sr_cfg_options=sr_cfg_options,
-        )
+        others = dict(checkpoint=checkpoint, sr_config=sr_config, sr_checkpoint=sr_checkpoint)
         given = [name for name, value in others.items() if value]
         if given:
             raise ValueError(f'{source} is an exported generator, complete in itself: leave out {", ".join(given)}.')
-        return _open_folder(Path(source), sampler, steps)
+        return _open_folder(Path(source), sampler, steps, cfg_options, sr_cfg_options)
     if checkpoint is None:
         raise ValueError(f'{source} is no folder of an exported generator; with a config, give its checkpoint as well.')
-    if bool(sr_config) != bool(sr_checkpoint):
-        raise ValueError('Config and checkpoint of the super-resolution go together; one is missing.')
-    config = Config.fromfile(source)
-    config.merge_from_dict(dict(cfg_options or {}))
+    check_super_resolution(sr_config, sr_checkpoint, sr_cfg_options)
+    config = config_with_options(source, cfg_options, also=('fraction_sampler',))
     init_default_scope(config.get('default_scope', 'mmseg'))
-    generator, chosen = load_generator(config, checkpoint, PFDiffSeg, sampler, steps)
-    description = dict(generator=describe_part(config, checkpoint, chosen), super_resolution=None)
+    generator = load_generator(config, checkpoint, PFDiffSeg, sampler, steps)
+    description = dict(generator=describe_model(generator, config), super_resolution=None)
     super_resolution = None
     if sr_config:
         super_resolution, description['super_resolution'] = open_super_resolution(
             sr_config, sr_checkpoint, sampler, steps, sr_cfg_options
         )
-    requests = build_fraction_sampler(config)
-    return OpenedGenerator(generator, super_resolution, card_of_config(config, requests), requests, description)
+    tiles = dataset_fractions(config.train_dataloader.dataset)
+    settings = config.get('fraction_sampler', {})
+    requests = build_requests(settings, tiles.classes, tiles.vectors)
+    described = describe_requests(requests, settings)
+    return OpenedGenerator(generator, super_resolution, card_of_config(config, tiles), requests, description, described)
+
+
+def check_super_resolution(config: str | None, checkpoint: str | None, options: Mapping | None) -> None:
+    """Refuses half of a super-resolution model.
+
+    Args:
+        config: Its config, or None.
+        checkpoint: Its weights, or None.
+        options: Settings over its config, or None.
+
+    Raises:
+        ValueError: One is there without the others that it needs.
+    """
+    if bool(config) != bool(checkpoint):
+        raise ValueError('Config and checkpoint of the super-resolution go together; one is missing.')
+    if options and not config:
+        raise ValueError(
+            f'There is no super-resolution model that {", ".join(options)} could change: give --sr-config.'
+        )
 
 
 def open_super_resolution(
@@ -122,95 +136,45 @@ def open_super_resolution(
         FileNotFoundError: Something named is not there.
         ValueError: A config of something else, or weights that do not fit.
     """
-    high = Config.fromfile(config)
-    high.merge_from_dict(dict(cfg_options or {}))
-    model, chosen = load_generator(high, checkpoint, PairSuperResolution, sampler, steps)
-    return model, describe_part(high, checkpoint, chosen)
+    high = config_with_options(config, cfg_options)
+    model = load_generator(high, checkpoint, PairSuperResolution, sampler, steps)
+    return model, describe_model(model, high)
 
 
-def choose_requests(
-    opened: OpenedGenerator, fractions: str | None = None, target_mean: str | None = None
-) -> tuple[RequestSource, dict]:
-    """Which fractions to draw for, as a command line asks.
-
-    Args:
-        opened: The generator.
-        fractions: Path of a table with a row for each pair, or one vector as `matrix=0.3,austenite=0.7`.
-        target_mean: Class shares of the whole set of pairs, as `defect=0.04`. Without both, the generator's own source.
-
-    Returns:
-        The source, and what identifies it in a pair folder.
-
-    Raises:
-        FileNotFoundError: No such table.
-        ValueError: Both were given, or one that does not fit the classes.
-    """
-    if fractions and target_mean:
-        raise ValueError('Fractions for each pair and a mean of all pairs exclude each other; give one of them.')
-    card = opened.card
-    if fractions:
-        source = RequestedFractions.from_argument(fractions, card.classes)
-    elif target_mean:
-        jitter = {key: card.fraction_settings[key] for key in ('sigma', 'epsilon') if key in card.fraction_settings}
-        source = FractionPlanner(card.vectors, card.classes, parse_shares(target_mean), **jitter)
-    else:
-        source = opened.requests
-    if hasattr(source, 'description'):
-        return source, source.description()
-    return source, describe_fractions(source, dict(fraction_sampler=card.fraction_settings))
-
-
-def number_of_pairs(source: RequestSource, num: int | None = None) -> int:
-    """How many pairs to draw: what was asked for, else all that a table asks for.
-
-    Args:
-        source: The source of fractions.
-        num: As asked for, or None.
-
-    Returns:
-        The number.
-
-    Raises:
-        ValueError: No number, below 1, or more than the table has rows.
-    """
-    rows = getattr(source, 'num', None)
-    if num is None and rows is None:
-        raise ValueError('How many pairs? Give a number (--num); only a table of fractions implies one, its rows.')
-    if (num is not None and num < 1) or (num and rows and num > rows):
-        most = '' if rows is None else f' and at most {rows}, the rows of the table'
-        raise ValueError(f'The number of pairs must be at least 1{most}; got {num}.')
-    return num or rows
-
-
-def card_of_config(config: Config, requests: FractionSampler) -> GeneratorCard:
+def card_of_config(config: Config, tiles: TileFractions) -> GeneratorCard:
     """The card of a generator, from its config.
 
     Args:
         config: Its config.
-        requests: Its source of fractions, which knows the training tiles. Of one that is not ours a card keeps the
-            vectors alone.
+        tiles: Its training tiles.
 
     Returns:
-        The card; licence not stated.
+        The card; licence not stated. Of a source of fractions that is not ours it keeps the vectors alone.
     """
     settings = config.get('fraction_sampler', {})
     if settings.get('type', 'FractionSampler') not in KNOWN_SOURCES:
         settings = {}
     settings = {key: value for key, value in settings.items() if key in FRACTION_SETTINGS}
     return GeneratorCard(
-        classes=requests.classes,
-        palette=dataset_palette(config),
-        vectors=requests.vectors,
+        classes=tiles.classes,
+        palette=tiles.palette,
+        vectors=tiles.vectors,
         # Plain lists and dicts, as they come back from a file.
         fraction_settings=json.loads(json.dumps(settings)),
-        data=f'{len(requests.vectors)} tiles of a {inner_dataset(config.train_dataloader.dataset)["type"]}.',
+        data=f'{len(tiles.vectors)} tiles of a {" and a ".join(tiles.kinds)}.',
     )
 
 
-def _open_folder(folder: Path, sampler: str | None, steps: int | None) -> OpenedGenerator:
-    parts = load_parts(folder, sampler, steps)
+def _open_folder(
+    folder: Path, sampler: str | None, steps: int | None, options: Mapping | None, sr_options: Mapping | None
+) -> OpenedGenerator:
+    own = split_options(options, ('model', 'fraction_sampler'), str(folder))
+    high = split_options(sr_options, ('model',), str(folder))
+    parts = load_parts(folder, sampler, steps, own['model'], high['model'])
     description = {
-        name: None if model is None else describe_folder_part(folder / name, model)
+        name: None if model is None else describe_model(model)
         for name, model in (('generator', parts.generator), ('super_resolution', parts.super_resolution))
     }
-    return OpenedGenerator(*parts, parts.card.fraction_sampler(), description)
+    card = parts.card.with_options(own['fraction_sampler'])
+    requests = build_requests(card.source_settings(), card.classes, card.vectors)
+    return OpenedGenerator(*parts._replace(card=card), requests, description, describe_requests(requests))

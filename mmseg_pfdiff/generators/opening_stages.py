@@ -1,17 +1,17 @@
 """Opening the two trained stages of a baseline, given as configs and checkpoints."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from mmengine.config import Config
 from mmengine.model import BaseModel
 from mmengine.registry import init_default_scope
-from mmseg.registry import DATASETS
 
+from ..datasets.fraction_scan import dataset_classes
 from ..trained_models import build_model, load_weights
-from .descriptions import describe_part
-from .loading import dataset_palette
-from .opening import open_super_resolution
+from .identity import describe_model
+from .opening import check_super_resolution, open_super_resolution
+from .options import config_with_options
 from .samplers import resolve_sampler
 from .super_resolution import PairSuperResolution
 from .two_stage import ImageModel, MaskModel
@@ -48,6 +48,7 @@ def open_stages(
     steps: int | None = None,
     cfg_options: Mapping | None = None,
     sr_cfg_options: Mapping | None = None,
+    image_cfg_options: Mapping | None = None,
 ) -> OpenedStages:
     """Opens what the command line of a tool names.
 
@@ -62,6 +63,7 @@ def open_stages(
         steps: Number of steps in place of the samplers'.
         cfg_options: Settings over the mask model's config.
         sr_cfg_options: The same over the config of the super-resolution model.
+        image_cfg_options: The same over the image model's config.
 
     Returns:
         The models and what to know of them.
@@ -70,9 +72,10 @@ def open_stages(
         FileNotFoundError: Something named is not there.
         ValueError: A config of something else, or weights that do not fit.
     """
-    first, second = Config.fromfile(config), Config.fromfile(image_config)
-    first.merge_from_dict(dict(cfg_options or {}))
+    check_super_resolution(sr_config, sr_checkpoint, sr_cfg_options)
+    first, second = config_with_options(config, cfg_options), config_with_options(image_config, image_cfg_options)
     init_default_scope(first.get('default_scope', 'mmseg'))
+    _check_sampler_used((first, second), sampler, steps, bool(sr_config))
     mask_model, mask_described = _load_stage(first, checkpoint, 'draw_labels', sampler, steps)
     image_model, image_described = _load_stage(second, image_checkpoint, 'draw_images', sampler, steps)
     super_resolution, described = None, dict(mask_model=mask_described, image_model=image_described)
@@ -80,15 +83,18 @@ def open_stages(
         super_resolution, described['super_resolution'] = open_super_resolution(
             sr_config, sr_checkpoint, sampler, steps, sr_cfg_options
         )
-    dataset = DATASETS.build({**first.train_dataloader.dataset, 'lazy_init': True})
-    return OpenedStages(
-        mask_model,
-        image_model,
-        super_resolution,
-        tuple(dataset.metainfo['classes']),
-        dataset_palette(first),
-        described,
-    )
+    classes, palette = dataset_classes(first.train_dataloader.dataset)
+    return OpenedStages(mask_model, image_model, super_resolution, classes, palette, described)
+
+
+def _check_sampler_used(
+    configs: Sequence[Config], sampler: str | None, steps: int | None, super_resolution: bool
+) -> None:
+    """Refuses a sampler for models that draw in one step."""
+    used = super_resolution or any('sampler' in config.get('model', {}) for config in configs)
+    if (sampler or steps) and not used:
+        kinds = ' nor '.join(str(config.model.get('type')) for config in configs)
+        raise ValueError(f'Neither {kinds} draws with a sampler; leave out --sampler and --steps.')
 
 
 def _load_stage(
@@ -105,4 +111,4 @@ def _load_stage(
             'baseline. Give the mask model first, the image model with --image-config.'
         )
     load_weights(model, checkpoint, config)
-    return model, describe_part(config, checkpoint, settings.get('sampler', {}))
+    return model, describe_model(model, config)

@@ -67,7 +67,9 @@ class Sampler:
     """
 
     def __init__(self, type: str = 'DDIMScheduler', steps: int = 50, eta: float = 0.0, **scheduler_args) -> None:
-        self.scheduler_class = RenoiseScheduler if type == 'RenoiseScheduler' else getattr(diffusers, type, None)
+        # Of other names, looking them up would import whole pipelines.
+        found = getattr(diffusers, type, None) if str(type).endswith('Scheduler') else None
+        self.scheduler_class = RenoiseScheduler if type == 'RenoiseScheduler' else found
         if not (isinstance(self.scheduler_class, builtins.type) and issubclass(self.scheduler_class, SchedulerMixin)):
             raise ValueError(f'diffusers has no scheduler {type!r}; short names are {sorted(SAMPLERS)}.')
         if steps < 1:
@@ -107,6 +109,29 @@ class Sampler:
             prediction = predict_noise(scheduler.scale_model_input(x, t), t)
             x = scheduler.step(prediction, t, x, **options).prev_sample
         return x.float().clamp(-1, 1)
+
+
+def check_sampler(sampler: Sampler, training_schedule: SchedulerMixin) -> None:
+    """Runs a sampler through on a single number, so that arguments its scheduler cannot use show before drawing.
+
+    Args:
+        sampler: The sampler.
+        training_schedule: The scheduler the network was trained with.
+
+    Raises:
+        ValueError: It cannot draw; what diffusers said stands in the message.
+    """
+    try:
+        drawn = sampler(lambda x, t: torch.zeros_like(x), (1, 1, 1), [torch.Generator()], training_schedule)
+    except Exception as error:  # what schedulers raise over arguments they do not expect is anything
+        reason = f'{type(error).__name__}: {error}'
+    else:
+        reason = '' if drawn.isfinite().all() else 'it gives numbers that are not finite'
+    if reason:
+        raise ValueError(
+            f'{sampler.scheduler_class.__name__} cannot draw {sampler.steps} steps with {sampler.scheduler_args} on '
+            f'this noise schedule ({reason}).'
+        )
 
 
 def resolve_sampler(config: str | dict, name: str | None = None, steps: int | None = None) -> dict:

@@ -1,7 +1,8 @@
 """PairUNet: the denoising U-Net of Tables A2 and A3, built on diffusers."""
 
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar
 
 import torch
 from diffusers import UNet2DConditionModel, UNet2DModel
@@ -10,6 +11,18 @@ from torch.nn import functional as F
 
 # Attention heads of the deepest stage, and channels of a head where diffusers asks for those instead.
 NUM_HEADS = 8
+
+_WITHOUT_MEMORY = ContextVar('without_memory', default=False)
+
+
+@contextmanager
+def unets_without_memory() -> Iterator[None]:
+    """Networks built inside have shapes, but no weights until some are assigned: settings of a file may be absurd."""
+    token = _WITHOUT_MEMORY.set(True)
+    try:
+        yield
+    finally:
+        _WITHOUT_MEMORY.reset(token)
 
 
 class PairUNet(nn.Module):
@@ -66,28 +79,33 @@ class PairUNet(nn.Module):
             layers_per_block=layers_per_block,
             norm_num_groups=norm_num_groups,
         )
-        plain = stages - 1
+        with torch.device('meta') if _WITHOUT_MEMORY.get() else nullcontext():
+            self.net = self._network(num_fractions, stages - 1, noise_level_input, common)
+
+    @staticmethod
+    def _network(num_fractions: int, plain: int, noise_level_input: bool, common: dict) -> nn.Module:
+        """The network of diffusers, with `plain` stages that do not attend."""
+        width = common['block_out_channels'][-1]
         if num_fractions:
-            self.net = UNet2DConditionModel(
+            return UNet2DConditionModel(
                 down_block_types=('DownBlock2D',) * plain + ('CrossAttnDownBlock2D',),
                 up_block_types=('CrossAttnUpBlock2D',) + ('UpBlock2D',) * plain,
                 class_embed_type='simple_projection',
                 projection_class_embeddings_input_dim=num_fractions,
                 encoder_hid_dim=num_fractions,
                 encoder_hid_dim_type='text_proj',
-                cross_attention_dim=block_out_channels[-1],
+                cross_attention_dim=width,
                 # In UNet2DConditionModel this argument is, by a known misnomer, the number of heads.
                 attention_head_dim=NUM_HEADS,
                 **common,
             )
-        else:
-            self.net = UNet2DModel(
-                down_block_types=('DownBlock2D',) * plain + ('AttnDownBlock2D',),
-                up_block_types=('AttnUpBlock2D',) + ('UpBlock2D',) * plain,
-                class_embed_type='timestep' if noise_level_input else None,
-                attention_head_dim=block_out_channels[-1] // NUM_HEADS,
-                **common,
-            )
+        return UNet2DModel(
+            down_block_types=('DownBlock2D',) * plain + ('AttnDownBlock2D',),
+            up_block_types=('AttnUpBlock2D',) + ('UpBlock2D',) * plain,
+            class_embed_type='timestep' if noise_level_input else None,
+            attention_head_dim=width // NUM_HEADS,
+            **common,
+        )
 
     def forward(
         self, x: Tensor, t: Tensor | int, fractions: Tensor | None = None, noise_level: Tensor | None = None

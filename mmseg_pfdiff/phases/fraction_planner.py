@@ -2,13 +2,14 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from numbers import Real
 
 import torch
 from mmseg.registry import TASK_UTILS
 from torch import Tensor
 
 from .fraction_sampler import FractionRequest
-from .fractions import perturb_fractions, real_vectors
+from .fractions import check_jitter, perturb_fractions, real_vectors
 from .seeding import sample_generator
 
 # A mean within this of the target counts as reached: a hundredth of a point.
@@ -60,27 +61,15 @@ class FractionPlanner:
     ) -> None:
         self.classes = tuple(classes)
         self.vectors = real_vectors(vectors, self.classes)
+        check_jitter(sigma, epsilon)
+        check_target_mean(target_mean, self.classes)
         self.target_mean = {name: float(share) for name, share in target_mean.items()}
         self.sigma = sigma
         self.epsilon = epsilon
-        self._check_target()
         self.weights = self._plan()
         # Along the tilt, so that neighbours are alike and each stretch of indices meets all of it.
         self._order = self.weights.argsort(stable=True)
         self._steps = self.weights[self._order].cumsum(0)
-
-    def _check_target(self) -> None:
-        unknown = [name for name in self.target_mean if name not in self.classes]
-        if unknown or not self.target_mean:
-            raise ValueError(
-                f'target_mean names the classes whose shares matter, of {self.classes}; got {self.target_mean}.'
-            )
-        total = sum(self.target_mean.values())
-        if not all(0 <= share <= 1 for share in self.target_mean.values()) or not total <= 1 + TOLERANCE:
-            raise ValueError(
-                f'Shares of target_mean must be in [0, 1] and sum to at most 1, got {self.target_mean}. Write shares '
-                'of 1, not percent.'
-            )
 
     def _plan(self) -> Tensor:
         """The weights; refuses a target out of reach."""
@@ -131,6 +120,30 @@ class FractionPlanner:
             target_mean=self.target_mean,
             sigma=self.sigma,
             epsilon=self.epsilon,
+        )
+
+
+def check_target_mean(target_mean: Mapping[str, float], classes: Sequence[str]) -> None:
+    """Refuses a target that no tiles could reach; this needs no tiles.
+
+    Args:
+        target_mean: As of :class:`FractionPlanner`.
+        classes: K class names.
+
+    Raises:
+        ValueError: Another form, a name that is no class, or shares out of range.
+    """
+    named = isinstance(target_mean, Mapping) and target_mean and all(name in classes for name in target_mean)
+    if not named:
+        raise ValueError(
+            f'target_mean names the classes whose shares matter, of {", ".join(classes)}; got {str(target_mean)[:200]}.'
+        )
+    shares = target_mean.values()
+    numbers = all(isinstance(share, Real) and not isinstance(share, bool) for share in shares)
+    if not numbers or not all(0 <= share <= 1 for share in shares) or not sum(shares) <= 1 + TOLERANCE:
+        raise ValueError(
+            f'Shares of target_mean must be in [0, 1] and sum to at most 1, got {str(target_mean)[:200]}. Write shares '
+            'of 1, not percent.'
         )
 
 

@@ -1,11 +1,14 @@
 """Phase fractions: measuring them, and jittering them as the paper does (Eq. 7)."""
 
 from collections.abc import Sequence
+from numbers import Real
 
 import torch
 from torch import Tensor
 
 IGNORE_INDEX = 255
+# A hundred times a fraction is noise alone; far larger ones overflow.
+MAX_JITTER = 100
 
 
 def phase_fractions(labels: Tensor, num_classes: int, ignore_index: int = IGNORE_INDEX) -> Tensor:
@@ -73,6 +76,21 @@ def real_vectors(vectors: Tensor, classes: Sequence[str]) -> Tensor:
             f'vectors must be (R, {len(classes)}) for the classes {tuple(classes)}, got {tuple(vectors.shape)}.'
         )
     return vectors
+
+
+def check_jitter(sigma: float, epsilon: float) -> None:
+    """Refuses settings of Eq. 7 that are no jitter.
+
+    Args:
+        sigma: The paper's sigma.
+        epsilon: The paper's epsilon.
+
+    Raises:
+        ValueError: No number, negative, or beyond :data:`MAX_JITTER`.
+    """
+    for name, value in (('sigma', sigma), ('epsilon', epsilon)):
+        if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= value <= MAX_JITTER:
+            raise ValueError(f'{name} must be a number from 0 to {MAX_JITTER}, got {str(value)[:40]}.')
 
 
 def perturb_fractions(

@@ -3,7 +3,7 @@ from mmengine.dataset import RepeatDataset
 from mmseg.registry import DATASETS
 
 from mmseg_pfdiff.datasets import MetalDAMDataset
-from mmseg_pfdiff.datasets.dataset_configs import data_sets, inner_data_sets, is_data_set
+from mmseg_pfdiff.datasets.dataset_configs import data_set_class, data_sets, inner_data_sets
 
 ONE = dict(type='MetalDAMDataset', data_root='a', pipeline=[dict(type='LoadImageFromFile')])
 TWO = dict(type='SyntheticPairDataset', data_root='b')
@@ -42,7 +42,9 @@ def test_a_type_may_be_a_class_a_scoped_name_or_a_full_path():
 
 
 def test_what_is_no_data_set():
-    assert not any(map(is_data_set, ['LoadAnnotations', 'NoSuchType', 'no.such.Type', 'torch.nn.Linear', None, 3]))
+    assert not any(map(data_set_class, ['LoadAnnotations', 'NoSuchType', 'no.such.Type', 'torch.nn.Linear', None, 3]))
     assert list(data_sets({})) == list(data_sets(None)) == list(data_sets(dict(type='NoSuchType', dataset=ONE))) == []
+    mix = dict(type='SyntheticPairMix', real=ONE, synthetic=TWO)
+    assert inner_data_sets(dict(mix, ratio=0)) == [ONE] and inner_data_sets(dict(mix, ratio=1)) == [ONE, TWO]
     held = dict(type='MetalDAMDataset', pipeline=[dict(type='LoadAnnotations', source=TWO)])
     assert inner_data_sets(held) == [held]

@@ -121,7 +121,7 @@ def test_the_folder_is_text_and_safetensors(saved):
     expected = [f'{name}/{file}' for name in ('generator', 'super_resolution') for file in part]
     assert files == sorted(['README.md', 'card.json', 'model_index.json', *expected])
     assert len({path.stat().st_mode for path in saved.rglob('*') if path.is_file() and path.parent.name == 'unet'}) == 1
-    assert not list(saved.parent.glob('.*'))
+    assert [path.name for path in saved.parent.glob('.*')] == ['.steel.lock']
 
 
 def test_the_readme_says_what_a_user_must_know(tmp_path):
@@ -148,9 +148,10 @@ def test_only_new_folders_are_written(saved, tmp_path):
     assert (saved / 'model_index.json').read_bytes() == before
     with pytest.raises(ValueError, match='draws 4 classes; got 3 names'):
         save_cascade(PairCascade(make_generator()), tmp_path / 'b', make_card(classes=CLASSES[:3]))
-    assert not list(tmp_path.iterdir()), 'nothing is left of a failed export'
+    assert [path.name for path in tmp_path.iterdir()] == ['.b.lock'], 'nothing is left of a failed export'
 
 
+PREPROCESSOR = dict(type='Runner', num_classes=4, size=16)
 FILES = ['model_index.json', 'card.json', 'generator/config.json', 'generator/unet/config.json']
 FILES += ['generator/scheduler/scheduler_config.json', 'super_resolution/config.json']
 
@@ -173,8 +174,8 @@ def test_missing_and_damaged_files_are_named(copied, name):
         ('model_index.json', dict(_class_name='StableDiffusionPipeline'), "describes a 'StableDiffusionPipeline'"),
         ('model_index.json', dict(generator=['os', 'system']), "generator must be a PFDiffSeg, got 'system'"),
         ('generator/config.json', dict(type='EncoderDecoder'), "must be of a PFDiffSeg, got 'EncoderDecoder'"),
-        ('generator/config.json', dict(data_preprocessor=dict(type='Runner')), "got 'PFDiffSeg' with 'Runner'"),
-        ('generator/config.json', dict(sampler=dict(type='DiffusionPipeline')), "no scheduler 'DiffusionPipeline'"),
+        ('generator/config.json', dict(data_preprocessor=PREPROCESSOR), "got 'PFDiffSeg' with 'Runner'"),
+        ('generator/config.json', dict(sampler=dict(type='DiffusionPipeline', steps=2)), "no scheduler 'DiffusionPip"),
         ('generator/config.json', dict(colour=1), 'do not fit PFDiffSeg of this version.*colour'),
         ('generator/config.json', dict(unet=dict(block_out_channels=[4, 8], norm_num_groups=4)), 'block_out_channels'),
         ('generator/unet/config.json', dict(act_fn='gelu'), r'does not agree with the config.json .*\(act_fn\)'),

@@ -98,7 +98,7 @@ def test_pairs_stand_in_their_folder(pairs):
     assert {row.group for row in rows} == {'uniform', 'rich_martensite_austenite', 'rich_defect'}
     assert Image.open(folder.image_path(47)).size == (64, 64)
     assert folder.description['generator']['sampler']['type'] == 'DPMSolverMultistepScheduler'
-    assert len(folder.description['super_resolution']['weights_sha256']) == 64
+    assert len(folder.description['super_resolution']['tensors_sha256']) == 64
 
 
 def test_the_same_command_continues_and_another_is_refused(data, generators, pairs, tmp_path, capsys):

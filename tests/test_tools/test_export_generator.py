@@ -6,7 +6,8 @@ from mmengine.config import Config
 
 from mmseg_pfdiff.datasets import PairFolder
 from mmseg_pfdiff.generators import PairCascade, load_cascade
-from mmseg_pfdiff.generators.opening import choose_requests, number_of_pairs, open_generator
+from mmseg_pfdiff.generators.opening import open_generator
+from mmseg_pfdiff.generators.request_sources import choose_requests, number_of_pairs
 
 from ..running import ROOT, run_tool
 
@@ -52,8 +53,8 @@ def test_the_folder_asks_for_the_same_fractions_without_the_data(random_generato
 def test_parts_are_identified(random_generators, exported, tmp_path):
     opened = open_generator(exported)
     part = opened.description['generator']
-    assert part['type'] == 'PFDiffSeg' and len(part['weights_sha256']) == len(part['config_sha256']) == 64
-    assert part['sampler']['steps'] == 3
+    assert part['type'] == 'PFDiffSeg' and len(part['tensors_sha256']) == 64
+    assert part['settings']['unet']['block_out_channels'] == [8, 16] and part['sampler']['steps'] == 3
     other = open_generator(exported, sampler='unipc', steps=5)
     assert other.description['generator'] == dict(part, sampler=other.description['generator']['sampler'])
     assert other.description['super_resolution']['sampler']['type'] == 'UniPCMultistepScheduler'
@@ -86,7 +87,7 @@ def test_fractions_are_asked_for_in_three_ways(random_generators, exported, tmp_
     for opened in (open_generator(*map(str, random_generators)), open_generator(exported)):
         own, described = choose_requests(opened)
         assert own is opened.requests and own(0, 4).group in own.names
-        assert described['settings']['sigma'] == described['sigma'] == 0.02
+        assert described['groups'][1]['phase'] == 'martensite_austenite' and described['sigma'] == 0.02
         table = tmp_path / 'asked.csv'
         table.write_text('defect,matrix,austenite,martensite_austenite\n0.1,0.2,0.3,0.4\n')
         asked, described = choose_requests(opened, fractions=str(table))
@@ -120,8 +121,8 @@ def test_a_planner_in_the_config_is_exported(random_generators, tmp_path):
 
 
 def test_arguments_that_do_not_go_together(random_generators, exported):
-    with pytest.raises(ValueError, match='complete in itself: leave out checkpoint, cfg_options'):
-        open_generator(exported, 'a.pth', cfg_options={'model.sampler.steps': 2})
+    with pytest.raises(ValueError, match='complete in itself: leave out checkpoint, sr_config'):
+        open_generator(exported, 'a.pth', 'b.py')
     with pytest.raises(ValueError, match='with a config, give its checkpoint'):
         open_generator(str(random_generators[0]))
     with pytest.raises(ValueError, match='go together'):

@@ -1,0 +1,117 @@
+"""Settings of a command line over those of a config or of an exported folder; what would be ignored is refused."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mmengine.config import Config
+
+# Settings of a folder that take further arguments than those written there.
+OPEN_SETTINGS = ('sampler', 'noise_schedule')
+
+
+def config_with_options(path: str, options: Mapping[str, Any] | None = None, also: Sequence[str] = ()) -> Config:
+    """A config with the options of a command line.
+
+    Args:
+        path: Of the config.
+        options: Values by dotted key, as `--cfg-options` gives them.
+        also: First keys that take effect though the config lacks them.
+
+    Returns:
+        The merged config.
+
+    Raises:
+        FileNotFoundError: No such config.
+        ValueError: An option whose first key the config lacks, or that does not fit the setting it would change.
+    """
+    config = Config.fromfile(path)
+    for key in options or {}:
+        if key.split('.')[0] not in (*config.keys(), *also):
+            raise ValueError(f'Option {key}: {path} has no {key.split(".")[0]!r}; it has {", ".join(config.keys())}.')
+    return merged(config, options, path)
+
+
+def settings_with_options(settings: Mapping, options: Mapping[str, Any], place: str) -> dict:
+    """Settings of a model from an exported folder with the `model.` options of a command line.
+
+    Args:
+        settings: Constructor arguments, as the folder has them.
+        options: Values by dotted key below `model`: `fraction_guidance`, `sampler.steps`.
+        place: Of the settings, for messages.
+
+    Returns:
+        The changed settings.
+
+    Raises:
+        ValueError: An option that names no setting there.
+    """
+    if not options:
+        return dict(settings)
+    for key in options:
+        _check_known(settings, key, place)
+    if 'sampler.type' in options:
+        # Arguments of another scheduler go with it.
+        settings = {**settings, 'sampler': dict(steps=settings['sampler']['steps'])}
+    return merged(Config(dict(settings)), options, place).to_dict()
+
+
+def split_options(options: Mapping[str, Any] | None, known: tuple[str, ...], place: str) -> dict[str, dict[str, Any]]:
+    """Options for a folder, sorted by the part of it that they change.
+
+    Args:
+        options: Values by dotted key.
+        known: First keys that there are parts for.
+        place: The folder, for messages.
+
+    Returns:
+        For each of `known`, the options below it by the rest of their key, '' if they give it as a whole.
+
+    Raises:
+        ValueError: An option with another first key.
+    """
+    sorted_options: dict[str, dict[str, Any]] = {name: {} for name in known}
+    for key, value in (options or {}).items():
+        first, _, rest = key.partition('.')
+        if first not in known:
+            raise ValueError(
+                f'Option {key}: {place} is an exported generator, which has no {first!r}; options for it begin with '
+                f'{" or ".join(f"{name}." for name in known)}'
+            )
+        sorted_options[first][rest] = value
+    return sorted_options
+
+
+def _check_known(settings: Mapping, key: str, place: str) -> None:
+    """Refuses a key that names no setting."""
+    names, found = key.split('.'), settings
+    for depth, name in enumerate(names):
+        if isinstance(found, Mapping) and name in found:
+            found = found[name]
+        elif isinstance(found, list) and name in map(str, range(len(found))):
+            found = found[int(name)]
+        elif depth == 1 and names[0] in OPEN_SETTINGS:
+            return
+        else:
+            there = ', '.join(map(str, found)) if isinstance(found, Mapping) else repr(found)[:100]
+            raise ValueError(f'Option model.{key}: {place} has no setting of that name. There is: {there}.')
+
+
+def merged(config: Config, options: Mapping[str, Any] | None, place: str) -> Config:
+    """A config with options merged into it.
+
+    Args:
+        config: Is changed.
+        options: Values by dotted key.
+        place: Of the config, for messages.
+
+    Returns:
+        The config.
+
+    Raises:
+        ValueError: An option that goes below a setting which is no dict.
+    """
+    try:
+        config.merge_from_dict(dict(options or {}))
+    except (AssertionError, AttributeError, KeyError, TypeError) as error:
+        raise ValueError(f'Options {", ".join(options)} do not fit {place}: {error}') from error
+    return config

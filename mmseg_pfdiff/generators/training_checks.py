@@ -1,0 +1,63 @@
+"""What would stop a trained generator from drawing, looked for before it is trained."""
+
+from collections.abc import Mapping, Sequence
+
+from mmengine.config import Config
+
+from ..datasets.fraction_scan import TileClasses, dataset_classes, dataset_fractions, number_of_tiles
+from ..phases import PAPER_GROUPS
+from ..phases.fraction_planner import check_target_mean
+from ..phases.fraction_sampler import check_groups
+from ..trained_models import model_class
+from .adversarial import AdversarialModel
+from .pair_diffusion import PairDiffusion
+from .pf_diffseg import PFDiffSeg
+from .request_sources import build_requests
+
+# More tiles than this take longer to read (about 2 ms each) than one waits for a check.
+MAX_SCANNED = 10_000
+
+
+def check_generator(config: Config) -> None:
+    """Refuses the config of a generator whose fractions could not be asked for once it is trained.
+
+    Classes and names are looked at first. Then, for a generator that is steered by fractions, its training tiles are
+    read, up to :data:`MAX_SCANNED` of them: a group may be rich in a phase that no tile shows, a mean out of reach.
+
+    Args:
+        config: Of any run; that of another model than a generator passes.
+
+    Raises:
+        FileNotFoundError: A data set is not there.
+        ValueError: Data sets that differ in their classes, another number of them than the model has, a
+            `fraction_sampler` that names a class which there is not, or that the tiles cannot serve.
+    """
+    kind = model_class(config)
+    if kind is None or not issubclass(kind, PairDiffusion | AdversarialModel):
+        return
+    dataset = config.train_dataloader.dataset
+    tiles = dataset_classes(dataset)
+    _check_number(config, tiles)
+    if not issubclass(kind, PFDiffSeg):
+        return
+    settings = config.get('fraction_sampler', {})
+    _check_names(settings, tiles.classes)
+    if number_of_tiles(dataset) <= MAX_SCANNED:
+        build_requests(settings, tiles.classes, dataset_fractions(dataset).vectors)
+
+
+def _check_names(settings: Mapping, classes: Sequence[str]) -> None:
+    kind = settings.get('type', 'FractionSampler')
+    if kind == 'FractionSampler':
+        check_groups(settings.get('groups', PAPER_GROUPS), classes)
+    elif kind == 'FractionPlanner':
+        check_target_mean(settings.get('target_mean'), classes)
+
+
+def _check_number(config: Config, tiles: TileClasses) -> None:
+    number = config.model.get('data_preprocessor', {}).get('num_classes', len(tiles.classes))
+    if number != len(tiles.classes):
+        raise ValueError(
+            f'The data sets have {len(tiles.classes)} classes ({", ".join(tiles.classes)}), the generator {number}. '
+            f'Set model.data_preprocessor.num_classes={len(tiles.classes)}.'
+        )
