@@ -1,11 +1,14 @@
 """How a tool ends: with its result, with one line that says what is wrong, or with one that says how to go on."""
 
 import errno
+import re
 import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+# What torch puts before the message of an error that a worker process of a data loader raised.
+WORKER_TRACEBACK = re.compile(r'^Caught (\w+) in DataLoader worker process .*\n(?:[\w.]+\.)?\1: ', re.DOTALL)
 INTERRUPTED = 130  # what a shell returns for a command that Ctrl-C ended
 
 
@@ -32,6 +35,8 @@ def run_main(main: Callable[[], None], interrupted: str, also: tuple[type[Except
 def describe_error(error: Exception) -> str:
     """An error in words; a full disk is told with the file that was written and the space that is left.
 
+    Of an error in a worker process of a data loader, which comes with that process's traceback, the words are told.
+
     Args:
         error: Any.
 
@@ -39,7 +44,7 @@ def describe_error(error: Exception) -> str:
         One line or more.
     """
     if not isinstance(error, OSError) or error.errno not in (errno.ENOSPC, errno.EDQUOT):
-        return str(error)
+        return WORKER_TRACEBACK.sub('', str(error)).strip()
     place = Path(error.filename or '.').absolute()
     there = next(folder for folder in (place, *place.parents) if folder.is_dir())
     free = shutil.disk_usage(there).free / 2**20

@@ -1,6 +1,7 @@
 """Where pairs come from: MetalDAM, generated pairs, and the two mixed."""
 
 from .fixed_length_sampler import FixedLengthSampler
+from .loading import LoadLabelMap, LoadMicrograph
 from .metaldam import MetalDAMDataset
 from .packing import PackMicrograph
 from .pair_folder import PairFolder
@@ -13,6 +14,8 @@ from .transforms import RandomSquareSymmetry
 
 __all__ = [
     'FixedLengthSampler',
+    'LoadLabelMap',
+    'LoadMicrograph',
     'MetalDAMDataset',
     'PackMicrograph',
     'PairFolder',

@@ -2,7 +2,8 @@
 
 import mmengine.fileio as fileio
 import numpy as np
-from mmcv.transforms import BaseTransform, LoadImageFromFile
+from mmcv.transforms import LoadImageFromFile
+from mmseg.datasets.transforms import LoadAnnotations
 from mmseg.registry import TRANSFORMS
 
 from ..phases import IGNORE_INDEX
@@ -66,7 +67,7 @@ class LoadMicrograph(LoadImageFromFile):
 
 
 @TRANSFORMS.register_module()
-class LoadLabelMap(BaseTransform):
+class LoadLabelMap(LoadAnnotations):
     """mmseg's `LoadAnnotations` for label maps, which names a file that it cannot read.
 
     Label maps may be grey, index PNGs with any palette, or colour with equal channels. A sample without a label map
@@ -87,7 +88,7 @@ class LoadLabelMap(BaseTransform):
     """
 
     def __init__(self, backend_args: dict | None = None) -> None:
-        self.backend_args = backend_args
+        super().__init__(backend_args=backend_args)
 
     def transform(self, results: dict) -> dict:
         """Reads the label map.
@@ -101,9 +102,10 @@ class LoadLabelMap(BaseTransform):
         Raises:
             DataError: The file is damaged, or no label map.
         """
-        path = results.get('seg_map_path')
-        if path is None:
-            return results
+        return super().transform(results) if results.get('seg_map_path') else results
+
+    def _load_seg_map(self, results: dict) -> None:
+        path = results['seg_map_path']
         label = decode_label_map(fileio.get(path, backend_args=self.backend_args), path)
         if results.get('reduce_zero_label'):
             label = np.array([IGNORE_INDEX, *range(IGNORE_INDEX - 1), IGNORE_INDEX], np.uint8)[label]
@@ -113,7 +115,6 @@ class LoadLabelMap(BaseTransform):
             label = renamed[label]
         results['gt_seg_map'] = label
         results.setdefault('seg_fields', []).append('gt_seg_map')
-        return results
 
     def __repr__(self) -> str:
         return f'{self.__class__.__name__}(backend_args={self.backend_args})'

@@ -1,8 +1,8 @@
 dataset_type = 'MetalDAMDataset'
 data_root = 'data/metaldam'
 train_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='LoadAnnotations'),
+    dict(type='LoadImageFromFile', imdecode_backend='micrograph'),
+    dict(type='LoadLabelMap'),
     dict(type='RandomSquareSymmetry'),
     # Brightness and contrast by up to 20 %. A grey pixel has neither saturation nor hue, so the colour part leaves
     # micrographs as they are; hue_delta=0 is refused by numpy.
@@ -16,8 +16,8 @@ train_pipeline = [
     dict(type='PackSegInputs'),
 ]
 test_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='LoadAnnotations'),
+    dict(type='LoadImageFromFile', imdecode_backend='micrograph'),
+    dict(type='LoadLabelMap'),
     dict(type='PackMicrograph'),
 ]
 # For tools/test.py --tta: the mean of each micrograph as it is, mirrored left to right and mirrored top to bottom.
@@ -28,8 +28,8 @@ views = [
 ]
 tta_model = dict(type='MicrographTTAModel')
 tta_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='TestTimeAug', transforms=[views, [dict(type='LoadAnnotations')], [dict(type='PackMicrograph')]]),
+    dict(type='LoadImageFromFile', imdecode_backend='micrograph'),
+    dict(type='TestTimeAug', transforms=[views, [dict(type='LoadLabelMap')], [dict(type='PackMicrograph')]]),
 ]
 train_dataloader = dict(
     batch_size=64,

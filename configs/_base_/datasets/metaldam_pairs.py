@@ -1,7 +1,10 @@
 # Tiles for the generators. The model reduces them to its own size.
 dataset_type = 'MetalDAMDataset'
 data_root = 'data/metaldam'
-load = [dict(type='LoadImageFromFile', color_type='grayscale'), dict(type='LoadAnnotations')]
+load = [
+    dict(type='LoadImageFromFile', color_type='grayscale', imdecode_backend='micrograph'),
+    dict(type='LoadLabelMap'),
+]
 pack = dict(type='PackSegInputs', meta_keys=('img_path', 'sample_idx'))
 dataset = dict(
     type=dataset_type,
