@@ -5,8 +5,6 @@ import io
 import numpy as np
 from PIL import Image
 
-from .image_files import read_label_map as read_png  # noqa: F401
-
 IGNORED_COLOUR = (128, 128, 128)
 
 

@@ -338,6 +338,26 @@ def test_named_split_needs_its_micrographs(three_micrographs, out):
         convert(three_micrographs[0], out, 'holdout5')
 
 
+def test_micrographs_of_a_split_that_are_written_otherwise_are_named(three_micrographs, out):
+    source, split, _ = three_micrographs
+    (split / 'val.txt').write_text('Micrograph1.png\n')
+    with pytest.raises(DataError, match=r'lacks 1 of the 3 .*: Micrograph1\.png \(there is micrograph1: write it so\)'):
+        convert(source, out, split)
+
+
+def test_a_class_that_training_lacks_is_an_error_here_too(three_micrographs, tiny_release, out):
+    _, split, micrographs = three_micrographs
+    for part in ('0', '1'):
+        image, label = micrographs[f'micrograph{part}']
+        source = tiny_release({f'micrograph{part}': (image, np.where(label == 4, 0, label))})
+    with pytest.raises(DataError, match=r'training part has no pixel of defect \(3\)'):
+        convert(source, out, split)
+    assert not out.exists()
+    record, _ = convert(source, out, split, allow_absent=True)
+    assert 'No pixel in train: defect (it cannot be learnt).' in format_notes(record)
+    assert 'No pixel in val: defect (no score of it on val).' in format_notes(record)
+
+
 def test_summary(three_micrographs, tiny_release, out):
     _, split, micrographs = three_micrographs
     label = np.zeros((40, 56), int)

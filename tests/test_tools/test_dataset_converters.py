@@ -1,7 +1,10 @@
+import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from mmseg_pfdiff.datasets.metaldam_splits import read_split
 from mmseg_pfdiff.files import file_sha256
@@ -67,6 +70,35 @@ def test_demo_release_tool(tool, tmp_path, capsys):
     assert f'--split {out}/split' in capsys.readouterr().out
     with pytest.raises(SystemExit, match=r'error: .*new or empty'):
         tool('make_demo_release', out)
+
+
+@pytest.fixture
+def own(tmp_path):
+    """Arguments for two micrographs of one's own, of two classes each."""
+    arguments = []
+    for part in ('train', 'val'):
+        for kind in ('images', 'labels'):
+            (tmp_path / part / kind).mkdir(parents=True)
+            pixels = np.eye(8, 12, dtype=np.uint8) if kind == 'labels' else np.arange(96, dtype=np.uint8).reshape(8, 12)
+            Image.fromarray(pixels + (part == 'val') * (kind == 'images')).save(tmp_path / part / kind / f'{part}.png')
+        arguments += [f'--{part}', tmp_path / part / 'images', tmp_path / part / 'labels']
+    return [*arguments, '--tile-size', '8']
+
+
+def test_own_micrographs(tool, own, tmp_path, capsys):
+    out = tmp_path / 'out'
+    args = (out, '--num-classes', '2', *own, '--classes', 'ferrite', 'pearlite')
+    tool('micrographs', *args)
+    printed = capsys.readouterr().out
+    assert 'ferrite %  pearlite %  ignored %' in printed and f'{out}: written' in printed
+    assert printed.splitlines()[1].split() == ['train', '1', '2', '91.67', '8.33', '0.00']
+    assert json.loads((out / 'dataset.json').read_text())['classes'] == ['ferrite', 'pearlite']
+    tool('micrographs', *args)
+    assert 'complete already, nothing changed' in capsys.readouterr().out
+    with pytest.raises(SystemExit, match=r'error: .*no pixel of class_2 \(2\)'):
+        tool('micrographs', tmp_path / 'other', '--num-classes', '3', *own)
+    tool('micrographs', tmp_path / 'other', '--num-classes', '3', *own, '--allow-absent')
+    assert 'No pixel in val: class_2 (no score of it on val).' in capsys.readouterr().out
 
 
 @pytest.mark.metaldam
