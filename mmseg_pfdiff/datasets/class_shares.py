@@ -8,6 +8,21 @@ import numpy as np
 from ..phases import IGNORE_INDEX
 from .layout import PARTS, DataError, list_names
 
+STRIP = 2**24  # pixels that are counted at a time
+
+
+def count_values(label_map: np.ndarray) -> np.ndarray:
+    """How often each value stands in a label map.
+
+    Args:
+        label_map: (H, W) uint8.
+
+    Returns:
+        (256,) int64.
+    """
+    strips = np.array_split(label_map, -(-label_map.size // STRIP))  # counting takes eight bytes a pixel
+    return sum(np.bincount(strip.ravel(), minlength=256) for strip in strips)
+
 
 def count_pixels(label_map: np.ndarray, num_classes: int) -> dict:
     """Pixels of each class of a label map, as a record holds them.
@@ -19,7 +34,7 @@ def count_pixels(label_map: np.ndarray, num_classes: int) -> dict:
     Returns:
         `class_pixels`, K counts, and `ignored_pixels`.
     """
-    counts = np.bincount(label_map.ravel(), minlength=IGNORE_INDEX + 1)
+    counts = count_values(label_map)
     return dict(class_pixels=counts[:num_classes].tolist(), ignored_pixels=int(counts[IGNORE_INDEX]))
 
 

@@ -13,7 +13,9 @@ from torch import Tensor
 from ..phases import IGNORE_INDEX, phase_fractions
 from ..progress import progress
 from ..registry_names import class_of
+from .conversion_folder import check_finished
 from .dataset_configs import inner_data_sets
+from .layout import DataError
 
 # How to go on where a data set is missing.
 ADVICE = (
@@ -174,6 +176,8 @@ def _samples(sources: Sequence[_Source]) -> list[tuple[Any, int, str]]:
     """Data set, index in it and path of each label map, without those that an earlier data set holds too."""
     samples, seen = [], set()
     for config, dataset in sources:
+        if config.get('data_root'):
+            check_finished(config['data_root'])
         with _told(config):
             dataset.serialize_data = False  # it packs the list for worker processes, of which there are none
             dataset.full_init()
@@ -187,7 +191,7 @@ def _read_label(dataset: Any, index: int, path: str) -> Tensor:
     """A label map, (H, W)."""
     try:
         label = torch.as_tensor(dataset[index]['gt_seg_map'])
-    except FileNotFoundError:
+    except (FileNotFoundError, DataError):
         raise
     except Exception as error:  # what decoders raise of a damaged file is anything, and names no file
         raise ValueError(f'{path} cannot be read as a label map: {error}') from error

@@ -173,7 +173,9 @@ def _examine(sources: Sources, identity: dict, checksums: Mapping[str, str], pro
 
 def _refuse_same_pixels(source: Source, image: np.ndarray, seen: dict[str, Source]) -> None:
     """Refuses a micrograph that another part holds under another name."""
-    other = seen.setdefault(hashlib.sha256(f'{image.shape}'.encode() + image.tobytes()).hexdigest(), source)
+    digest = hashlib.sha256(f'{image.shape}'.encode())
+    digest.update(np.ascontiguousarray(image))
+    other = seen.setdefault(digest.hexdigest(), source)
     if other.part != source.part:
         raise DataError(
             f'{other.part} and {source.part} hold the same pixels, {other.image} and {source.image}: what is trained '

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..phases import IGNORE_INDEX
+from .class_shares import count_values
 from .image_files import decode_image, decode_label_map
 from .layout import IMAGE_SUFFIXES, LABEL_SUFFIXES, PARTS, DataError, list_names, nearest_name, plain_name
 
@@ -162,7 +163,7 @@ def read_source(source: Source, num_classes: int, checksum: str) -> tuple[np.nda
 
 def _check_values(label: np.ndarray, num_classes: int, where: Path) -> None:
     """Refuses values that are no class, with a guess at what is meant."""
-    present = np.flatnonzero(np.bincount(label.ravel(), minlength=IGNORE_INDEX + 1)).tolist()
+    present = np.flatnonzero(count_values(label)).tolist()
     wrong = [value for value in present if num_classes <= value < IGNORE_INDEX]
     if not wrong:
         return

@@ -3,7 +3,9 @@
 import json
 import multiprocessing
 import os
+import resource
 import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from PIL import Image
 
 from mmseg_pfdiff.comparison.fingerprints import data_identity
 from mmseg_pfdiff.datasets.conversion_folder import check_finished, read_record
+from mmseg_pfdiff.datasets.fraction_scan import dataset_fractions
 from mmseg_pfdiff.datasets.layout import DataError
 from mmseg_pfdiff.datasets.metaldam import MetalDAMDataset
 from mmseg_pfdiff.datasets.metaldam_conversion import convert_release
@@ -18,6 +21,8 @@ from mmseg_pfdiff.datasets.metaldam_summary import format_notes, format_shares
 from mmseg_pfdiff.datasets.own_micrographs import convert_micrographs
 from mmseg_pfdiff.evaluation.real_tiles import held_out_tiles, micrograph_shape, tile_size_of, training_tiles
 from mmseg_pfdiff.folder_lock import FolderInUseError, locked_folder
+
+from ..running import ROOT, run_tool
 
 SPLIT = dict(train='micrograph0', val='micrograph1', test='micrograph2')
 
@@ -104,6 +109,7 @@ def test_an_unfinished_conversion_is_refused_by_whatever_reads_data_sets(convert
         lambda: training_tiles(out, 16, 4),
         lambda: held_out_tiles(out, 'val', 16, 4, tile_size=16),
         lambda: micrograph_shape(out, 'train'),
+        lambda: dataset_fractions(own_config(out)),
         *(lambda prefix=prefix: data_set(out, prefix) for prefix in ('tiles/img_dir/train', 'img_dir/test', '')),
         lambda: MetalDAMDataset(data_prefix=dict(img_path=str(out / 'img_dir/train'))),
     ]
@@ -114,6 +120,14 @@ def test_an_unfinished_conversion_is_refused_by_whatever_reads_data_sets(convert
     for reader in readers[:-1]:
         reader()
     assert len(data_set(out, 'tiles/img_dir/train')) == 12
+
+
+def own_config(root):
+    prefix = dict(img_path='tiles/img_dir/train', seg_map_path='tiles/ann_dir/train')
+    return dict(
+        type='BaseSegDataset', data_root=str(root), data_prefix=prefix, img_suffix='.png',
+        metainfo=dict(classes=tuple('abcd')), pipeline=[],
+    )  # fmt: skip
 
 
 def data_set(root, prefix):
@@ -267,6 +281,26 @@ def test_damaged_records_are_named(converters, tmp_path, text):
             reader(out)
 
 
+@both
+def test_a_write_that_fails_names_the_file_and_the_same_command_goes_on(converters, tmp_path, name):
+    """A limit on the size of files stands in for a full disk."""
+    out, limits = tmp_path / 'out', resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, limits[1]))
+    try:
+        with pytest.raises(OSError, match='too large') as caught:
+            converters.run(name, out)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    failed = Path(caught.value.filename)
+    assert failed.suffix == '.png' and failed.is_relative_to(out) and not failed.exists()
+    assert not [path for path in tmp_path.rglob('*.part') if path.is_file()]
+    with pytest.raises(DataError, match='was stopped'):
+        check_finished(out)
+    converters.run(name, out)
+    converters.run(name, tmp_path / 'new')
+    assert contents(out) == contents(tmp_path / 'new')
+
+
 def test_sources_that_change_meanwhile_are_noticed(converters, tmp_path):
     def meddling(items, desc, **kwargs):
         if desc == 'writing':
@@ -277,3 +311,13 @@ def test_sources_that_change_meanwhile_are_noticed(converters, tmp_path):
         converters.run('own', tmp_path / 'out', progress=meddling)
     with pytest.raises(DataError, match='was stopped'):
         check_finished(tmp_path / 'out')
+
+
+@pytest.mark.parametrize('kind', ['MetalDAMDataset', 'BaseSegDataset'])
+def test_training_and_testing_refuse_it_in_a_line_whatever_the_data_set_is(converters, tmp_path, kind):
+    kill_while_writing(converters, 'own', tmp_path / 'out', 2)
+    for tool, part in (('train.py', 'train'), ('test.py', 'test')):
+        command = [tool, ROOT / 'configs/pfdiff/unet_r18_128x128_real.py', *(['a.pth'] if part == 'test' else [])]
+        options = [f'{part}_dataloader.dataset.{key}' for key in (f'data_root={tmp_path}/out', f'type={kind}')]
+        with pytest.raises(SystemExit, match=r'^error: .*out is a data set whose conversion was stopped'):
+            run_tool(*command, '--work-dir', tmp_path / 'work', '--cfg-options', *options)
