@@ -26,6 +26,7 @@ LABEL_MODES = ('1', 'L', 'LA', 'P', 'PA', 'RGB', 'RGBA', *GREY_MODES)
 LEAST_FILLED = 0.25  # of the range of grey values; cameras of 10, 12 and 14 bits store 1/64, 1/16 and 1/4 of it
 REMEDY = 'Save it as 8-bit grey, for example in ImageJ: Image > Type > 8-bit'
 SHOWN_COLOURS = 5
+ROWS = 256  # copied at a time
 BITS_TAG, PHOTOMETRIC_TAG, SAMPLE_FORMAT_TAG = 258, 262, 339  # of TIFF
 WHITE_IS_ZERO, UNSIGNED = 0, 1
 
@@ -84,9 +85,12 @@ def decode_image(content: bytes, where: str, colour: bool = False) -> np.ndarray
     _refuse_deep(picture, bits, where)
     if picture.mode not in EIGHT_BIT_MODES:
         raise DataError(f'{where} has the pixel format {picture.mode}, which is not read. {REMEDY}.')
-    if colour and picture.mode in ('1', 'L', 'LA'):  # without Pillow's four bytes a pixel
-        return _in_three_channels(np.asarray(picture.convert('L')))
-    return np.array(picture.convert('RGB' if colour else 'L'))
+    grey = not colour or picture.mode in ('1', 'L', 'LA')  # Pillow's colours take four bytes a pixel
+    if picture.mode != ('L' if grey else 'RGB'):
+        picture = picture.convert('L' if grey else 'RGB')
+    pixels = _pixels(picture)
+    del picture
+    return _in_three_channels(pixels) if colour and grey else pixels
 
 
 def decode_label_map(content: bytes, where: str) -> np.ndarray:
@@ -112,7 +116,7 @@ def decode_label_map(content: bytes, where: str) -> np.ndarray:
             f'{where} has the pixel format {picture.mode}; a label map holds one index a pixel. Save it as 8-bit grey '
             'or palette PNG.'
         )
-    values = np.asarray(picture)  # of a palette its indices
+    values = _pixels(picture)  # of a palette its indices
     if values.ndim == 3:
         values = _equal_channel(values, where)
     if picture.mode == 'L' and bits < 8:
@@ -121,7 +125,7 @@ def decode_label_map(content: bytes, where: str) -> np.ndarray:
     if len(beyond):
         shown = list_names(map(str, beyond.tolist()))
         raise DataError(f'{where} holds the values {shown}; class indices are 0 to 254, 255 is ignored.')
-    return values.astype(np.uint8)
+    return values.astype(np.uint8, copy=False)
 
 
 def _open(content: bytes, where: str) -> tuple[Image.Image, int]:
@@ -210,6 +214,17 @@ def _to_eight_bits(values: np.ndarray, bits: int, where: str) -> np.ndarray:
             'Brightness/Contrast) alike for all micrographs.'
         )
     return (np.arange(top + 1) * (255 / top)).round().astype(np.uint8)[values]
+
+
+def _pixels(picture: Image.Image) -> np.ndarray:
+    """The pixels of a picture, as its mode has them. Pillow takes three times their memory to hand over all at once."""
+    pixels = None
+    for top in range(0, picture.height, ROWS):
+        strip = np.asarray(picture.crop((0, top, picture.width, min(top + ROWS, picture.height))))
+        if pixels is None:
+            pixels = np.empty((picture.height, *strip.shape[1:]), strip.dtype)
+        pixels[top : top + ROWS] = strip
+    return pixels
 
 
 def _in_three_channels(grey: np.ndarray) -> np.ndarray:

@@ -60,7 +60,7 @@ class LoadMicrograph(LoadImageFromFile):
         path, colour = results['img_path'], self.color_type == 'color'
         image = decode_image(fileio.get(path, backend_args=self.backend_args), path, colour)
         if colour:
-            image = np.ascontiguousarray(image[..., ::-1])
+            image[..., [0, 2]] = image[..., [2, 0]]
         results['img'] = image.astype(np.float32) if self.to_float32 else image
         results['img_shape'] = results['ori_shape'] = image.shape[:2]
         return results
