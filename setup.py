@@ -96,6 +96,7 @@ setup(
             'pytest>=8',
             'pytest-xdist',  # two processes: the suite in half the time
             'hypothesis',
+            'markdown-it-py',  # shows what Markdown makes of names
             'scipy',
             'scikit-image',
             'scikit-learn',

@@ -1,10 +1,12 @@
 """Checks a folder of generated pairs: `python tools/check_pairs.py PAIRS --real-root data/metaldam`.
 
-Prints tables, writes them to check.md and check.json, and the measures of each pair to the folder's pairs.csv. Pairs
-and labels stay as they are unless --drop-copies or --filter asks otherwise. Do not run it while pairs are written.
+Prints tables, writes them to check.md and check.json, and then the measures of each pair to the folder's pairs.csv.
+Pairs and labels stay as they are unless --drop-copies or --filter asks otherwise; label maps that are filtered stay in
+the folder as they were drawn, and it is those that the next check looks at.
 """
 
 import argparse
+from contextlib import ExitStack
 from pathlib import Path
 
 import torch
@@ -15,7 +17,8 @@ from mmseg_pfdiff.evaluation.agreement import load_segmentor
 from mmseg_pfdiff.evaluation.check_report import write_check
 from mmseg_pfdiff.evaluation.lite_features import LiteFeatures
 from mmseg_pfdiff.evaluation.pair_check import PairChecker
-from mmseg_pfdiff.evaluation.pair_filter import drop_copies, ignore_pixels, mark_disagreeing
+from mmseg_pfdiff.evaluation.pair_filter import drop_copies, ignore_pixels, mark_disagreeing, plan_ignored
+from mmseg_pfdiff.folder_lock import locked_folder
 from mmseg_pfdiff.generators.command_line import check_device
 from mmseg_pfdiff.tool_main import run_main
 
@@ -55,11 +58,23 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Checks."""
     args = parse_args()
-    folder = PairFolder(args.pairs)
+    PairFolder(args.pairs)  # a wrong path is told before a lock is laid beside it
+    out = Path(args.out or args.pairs)
+    if out.exists() and not out.is_dir():
+        raise ValueError(f'--out {out} is a file; give a folder for the report.')
+    with ExitStack() as locks:
+        for folder in sorted({Path(args.pairs).resolve(), out.resolve()}):
+            locks.enter_context(locked_folder(folder))
+        check_pairs(args, PairFolder(args.pairs), out)
+
+
+def check_pairs(args: argparse.Namespace, folder: PairFolder, out: Path) -> None:
+    """Looks at all that is asked for, writes the report, and then changes the pairs."""
+    if args.filter != 'ignore':  # which completes what it began
+        folder.refuse_half_changed()
     # Before the long work, what is missing shall show.
     extractor = None if args.no_distances else LiteFeatures().to(args.device)
     segmentor = load_segmentor(*args.segmentor, len(folder.classes), args.device) if args.segmentor else None
-    folder.merge()  # of an interrupted run, so that pairs.csv is all there is
     checker = PairChecker(folder, args.real_root, args.held_out, args.side, args.batch_size, args.device)
     check, notes = checker.result, []
     if not args.no_copies:
@@ -70,16 +85,21 @@ def main() -> None:
         notes.append(f'{drop_copies(check)} pairs are marked as not kept: copies.')
     if args.filter == 'mark':
         notes.append(f'{mark_disagreeing(check)} pairs are marked as not kept: image and mask disagree.')
+    if args.filter == 'ignore':
+        check.rows = plan_ignored(folder, check.rows, check.marks)
+        notes.append('Label maps are 255 where image and mask disagree; as they were drawn they are in drawn/.')
     if extractor is not None:
         checker.check_distances(extractor)
-    if args.filter == 'ignore':
-        check.rows = ignore_pixels(folder, check.rows, check.marks)
-        notes.append('Label maps are 255 where image and mask disagree.')
-    folder.replace_rows(check.rows)
     kept = sum(row.kept for row in check.rows)
     notes.append(f'{kept} of {len(check.rows)} pairs are kept for training.')
-    print(write_check(check, folder.classes, notes, Path(args.out or args.pairs)))
+    report = write_check(check, folder.classes, notes, out)
+    folder.merge()  # of an interrupted run, so that pairs.csv is all there is
+    if args.filter == 'ignore':
+        ignore_pixels(folder, check.rows, check.marks)
+    else:
+        folder.replace_rows(check.rows)
+    print(report)
 
 
 if __name__ == '__main__':
-    run_main(main, 'The same command checks anew.')
+    run_main(main, 'No pair is lost; the same command checks anew, and completes what was begun.')

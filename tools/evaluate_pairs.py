@@ -19,6 +19,7 @@ from mmseg_pfdiff.evaluation.evaluation_page import check_out, evaluate_pairs, w
 from mmseg_pfdiff.evaluation.inception import InceptionFeatures
 from mmseg_pfdiff.evaluation.lite_features import LiteFeatures
 from mmseg_pfdiff.evaluation.pair_check import PairChecker
+from mmseg_pfdiff.folder_lock import locked_folder
 from mmseg_pfdiff.generators.command_line import check_device
 from mmseg_pfdiff.tool_main import run_main
 
@@ -66,15 +67,23 @@ def load_features(args: argparse.Namespace) -> torch.nn.Module | None:
 def main() -> None:
     """Evaluates."""
     args = parse_args()
-    start = time.perf_counter()
     folder = PairFolder(args.pairs)
     # Before the long work, what is missing shall show.
     check_out(args.out, folder)
+    folder.refuse_half_changed()
     check_scikit_learn()
+    with locked_folder(args.out):
+        evaluate(args, folder)
+
+
+def evaluate(args: argparse.Namespace, folder: PairFolder) -> None:
+    """Compares and writes. The pairs are not locked, as many may read them at a time; that they stayed is checked."""
+    start = time.perf_counter()
     extractor = load_features(args)
     segmentor = load_segmentor(*args.segmentor, len(folder.classes), args.device) if args.segmentor else None
     checker = PairChecker(folder, args.real_root, args.held_out, args.side, args.batch_size, args.device)
     sections = evaluate_pairs(checker, extractor, segmentor, not args.no_copies, args.embedding, args.seed)
+    checker.refuse_changed_pairs()
     path = write_evaluation(sections, checker, args.out, args.seed)
     seconds = time.perf_counter() - start
     print(f'{len(checker.result.rows)} pairs evaluated in {seconds:.0f} s. Open {path.resolve()}')
@@ -82,4 +91,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    run_main(main, 'Nothing was written; the same command evaluates anew.')
+    run_main(main, 'The pairs stay as they are; the same command evaluates anew.')

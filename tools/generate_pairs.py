@@ -14,6 +14,7 @@ import mmseg_pfdiff  # noqa: F401  (registers the components, and lets checkpoin
 from mmseg_pfdiff.datasets import PairFolder
 from mmseg_pfdiff.engine.launch import join_processes
 from mmseg_pfdiff.evaluation.folder_summary import folder_summary
+from mmseg_pfdiff.folder_lock import locked_folder
 from mmseg_pfdiff.generators import PairCascade, TwoStageCascade
 from mmseg_pfdiff.generators.command_line import add_generator_arguments, check_generator_arguments, generator_files
 from mmseg_pfdiff.generators.generation import generate_pairs
@@ -120,6 +121,12 @@ def main() -> None:
     args = parse_args()
     join_processes(args.launcher, args.device)
     rank, _ = get_dist_info()
+    with locked_folder(args.out, leader=rank == 0):
+        generate(args, rank)
+
+
+def generate(args: argparse.Namespace, rank: int) -> None:
+    """Opens the models, draws what the folder lacks, and tells what it holds then."""
     device = f'cuda:{get_local_rank()}' if args.device == 'cuda' else args.device
     job = (two_stage if args.image_config else steered)(args, device)
     num = number_of_pairs(job.requests, args.num)

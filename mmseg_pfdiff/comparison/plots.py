@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from ..evaluation.html_parts import panels, shared_legend
+from ..evaluation.html_parts import panels, plain_label, shared_legend
 from .plan import REAL
 from .summary import Summary
 
@@ -39,7 +39,7 @@ def class_plot(summary: Summary) -> Figure:
             means = [np.nanmean(column) if not np.isnan(column).all() else 0 for column in entry.class_iou.T]
             spread = [_deviation(column) for column in entry.class_iou.T]
             axis.bar(places, means, width, yerr=spread, color=colours[entry.method], label=entry.method, capsize=2)
-        axis.set_xticks(range(len(summary.classes)), [name.replace('_', '\n') for name in summary.classes])
+        axis.set_xticks(range(len(summary.classes)), [plain_label(name).replace('_', '\n') for name in summary.classes])
         axis.set_title(segmentor, fontsize=9)
     axes[0][0].set_ylabel('IoU %')
     shared_legend(figure, axes[0][0])

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..evaluation.check_report import without_nan
 from ..evaluation.html_parts import Section, page, paragraph, plot, table
-from ..evaluation.result_table import markdown_table
+from ..evaluation.result_table import markdown_table, markdown_text
 from ..files import write_atomically
 from ..package_versions import package_versions
 from .plots import class_plot, ratio_plot
@@ -63,7 +63,7 @@ def write_report(summary: Summary, folder: Path) -> Path:
     ]
     plots = [plot(make(summary), title) for title, make in PLOTS.items()] if summary.entries else []
     introduction = [*map(paragraph, told), *plots]
-    markdown = [f'# Comparison: {summary.plan.name}', *told]
+    markdown = [f'# Comparison: {markdown_text(summary.plan.name)}', *map(markdown_text, told)]
     for title, rows in tables.items():
         markdown += [f'## {title}', markdown_table(rows, _columns(rows))]
     content = dict(description=told, versions=package_versions(), tables=tables, **_numbers(summary))

@@ -4,12 +4,15 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from ..json_files import read_json_object
+
 FORMAT_VERSION = 1
 # Recorded for the reader; a folder may be continued though they changed.
 NOT_COMPARED = ('versions',)
 MAX_CLASSES = 255  # label maps are uint8, and 255 is ignored
 MAX_SIDE = 2**20  # pixels, what OpenCV reads
 MAX_DEPTH = 40
+REMEDY = 'Restore it from a copy, or generate the pairs anew in another folder.'
 
 
 def read_description(path: Path) -> dict:
@@ -26,16 +29,17 @@ def read_description(path: Path) -> dict:
         OSError: It cannot be read.
     """
     try:
-        description = json.loads(path.read_bytes(), parse_constant=_refuse_nan)
+        description = read_json_object(path)
+    except ValueError as error:
+        raise ValueError(f'{path} is damaged: {error} {REMEDY}') from error
+    try:
         found = _field(description, 'format_version', int)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(_damaged(path, error)) from error
+        if found == FORMAT_VERSION:
+            check_description(description)
+    except ValueError as error:
+        raise ValueError(f'{path} is damaged: {error}. {REMEDY}') from error
     if found != FORMAT_VERSION:
         raise ValueError(f'{path} has format version {found}, this version of mmseg_pfdiff reads {FORMAT_VERSION}.')
-    try:
-        check_description(description)
-    except ValueError as error:
-        raise ValueError(_damaged(path, error)) from error
     return description
 
 
@@ -49,9 +53,9 @@ def new_description(settings: Mapping) -> dict:
         The same with the version of the format.
 
     Raises:
-        ValueError: No description, or not JSON-like.
+        ValueError: No description, or not JSON-like, as numbers that are not finite.
     """
-    description = json.loads(json.dumps({'format_version': FORMAT_VERSION, **settings}), parse_constant=_refuse_nan)
+    description = json.loads(json.dumps({'format_version': FORMAT_VERSION, **settings}, allow_nan=False))
     check_description(description)
     return description
 
@@ -105,8 +109,8 @@ def differences(found: Mapping, wanted: Mapping, prefix: str = '') -> list[str]:
     return lines
 
 
-def _field(description: object, name: str, kind: type) -> object:
-    found = description.get(name) if isinstance(description, Mapping) else None
+def _field(description: Mapping, name: str, kind: type) -> object:
+    found = description.get(name)
     if not isinstance(found, kind) or isinstance(found, bool):
         raise ValueError(f'it needs {name!r}, a {kind.__name__}, got {_short(found)}')
     return found
@@ -138,18 +142,6 @@ def _depth(value: object) -> int:
             for inner in (one.values() if isinstance(one, dict) else one)
         ]
     return depth
-
-
-def _refuse_nan(constant: str) -> float:
-    """What JSON does not know: infinity is taken, NaN is not, as it would differ from itself in every comparison."""
-    if constant == 'NaN':
-        raise ValueError('it holds NaN')
-    return float(constant)
-
-
-def _damaged(path: Path, error: Exception) -> str:
-    text = 'it is nested too deep' if isinstance(error, RecursionError) else str(error)
-    return f'{path} is damaged: {text}. Restore it from a copy, or generate the pairs anew in another folder.'
 
 
 def _short(value: object) -> str:

@@ -176,7 +176,7 @@ def sorted_once(rows: Iterable[tuple[PairRow, Path]]) -> list[PairRow]:
     for (before, place), (after, other) in itertools.pairwise(ordered):
         if before.index != after.index:
             kept.append(after)
-        elif _values(before) != _values(after):
+        elif row_values(before) != row_values(after):
             both = (
                 f'{place} holds index {after.index} twice'
                 if place == other
@@ -190,7 +190,7 @@ def sorted_once(rows: Iterable[tuple[PairRow, Path]]) -> list[PairRow]:
     return kept
 
 
-def _values(row: PairRow) -> str:
+def row_values(row: PairRow) -> str:
     """All that a row says, to be compared: NaN, which nothing was asked for stands as, differs from itself."""
     return repr(row._replace(measures=sorted(row.measures.items())))
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from ..files import write_atomically
 from .agreement import LOSS_FACTOR, QUANTILE, mean_class_iou
 from .memorisation import COPY_RATIO, NearestTiles
-from .pair_check import KINDS, PairCheck
 from .pair_filter import disagrees
-from .result_table import markdown_lines
+from .pair_findings import KINDS, PairCheck
+from .result_table import markdown_lines, markdown_text
 
 NAMES = {
     'pairs': 'pairs',
@@ -18,6 +18,7 @@ NAMES = {
     'train': 'training tiles',
     'disguised': 'disguised training tiles (must be found)',
 }
+NO_DISGUISED = 'disguised training tiles (none: this self-test needs larger micrographs)'
 
 
 def check_tables(check: PairCheck, classes: tuple[str, ...]) -> dict[str, list[dict]]:
@@ -52,12 +53,13 @@ def check_tables(check: PairCheck, classes: tuple[str, ...]) -> dict[str, list[d
 
 
 def _copy_row(who: str, kind: str, found: NearestTiles) -> dict:
+    number = len(found.ratio)
     return {
-        'set': NAMES[who],
+        'set': NAMES[who] if number else NO_DISGUISED,
         'of': kind,
-        'number': len(found.ratio),
+        'number': number,
         'nearest, median': found.nearest.median().item(),
-        'ratio, least': found.ratio.min().item(),
+        'ratio, least': found.ratio.min().item() if number else math.nan,
         'ratio, median': found.ratio.median().item(),
         'copies': int(found.copies.sum()),
         'copies %': 100 * found.copies.double().mean().item(),
@@ -99,7 +101,9 @@ def markdown_report(check: PairCheck, classes: tuple[str, ...], notes: list[str]
             _markdown(tables['copies']),
         ]
     if 'agreement' in tables:
-        losses = ', '.join(f'{name} {loss:.3f}' for name, loss in zip(classes, check.limits.class_loss, strict=True))
+        losses = ', '.join(
+            f'{markdown_text(name)} {loss:.3f}' for name, loss in zip(classes, check.limits.class_loss, strict=True)
+        )
         parts += [
             '## Agreement of image and mask',
             'IoU of the mask and what a segmentor trained on real tiles reads in the image, mean over those that hold '

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from .html_parts import Section, panels, paragraph, plot, shared_legend
-from .pair_check import KINDS
+from .pair_findings import KINDS
 from .tile_sets import COLOURS, TITLES
 
 METHODS = ('tsne', 'pca')

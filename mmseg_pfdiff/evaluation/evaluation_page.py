@@ -18,8 +18,9 @@ from .fraction_plots import distribution_section, target_section
 from .html_parts import Section, legend, page, paragraph, picture, record_table
 from .memorisation import COPY_RATIO
 from .microstructure_plots import microstructure_section
-from .pair_check import PairChecker, cut_windows
+from .pair_check import PairChecker
 from .pair_grid import pair_grid
+from .pair_windows import cut_windows
 from .set_distances import distance_section
 from .tile_sets import TileSet, tile_sets
 
@@ -48,10 +49,15 @@ def evaluate_pairs(
         The parts of the page.
 
     Raises:
-        ValueError: No pair is kept, or a set has no labelled tile.
+        ValueError: No pair is kept, a set has no labelled tile, or tiles are too few for what is asked for.
     """
     classes = checker.folder.classes
     sets = tile_sets(checker)
+    # First what may find that the data do not suffice.
+    if copies:
+        checker.check_copies()
+    if segmentor is not None:
+        checker.check_agreement(segmentor)
     sections = [
         _example_section(checker, sets),
         target_section(checker.result.rows, classes),
@@ -65,10 +71,8 @@ def evaluate_pairs(
         ]
     sections.append(microstructure_section(sets, classes, checker.enlarge, checker.progress, seed))
     if copies:
-        checker.check_copies()
         sections.append(_copy_section(checker))
     if segmentor is not None:
-        checker.check_agreement(segmentor)
         sections.append(_agreement_section(checker))
     return sections
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from ..datasets import PairRow
 from .embedding import principal_components
 from .fraction_error import fraction_errors
-from .html_parts import Section, panels, paragraph, plot, record_table, shared_legend
+from .html_parts import Section, panels, paragraph, plain_label, plot, record_table, shared_legend
 from .tile_sets import COLOURS, PAIRS, TRAIN, TileSet
 
 BINS = 20
@@ -161,7 +161,7 @@ def _scatter(targets: Mapping[str, Tensor], found: Mapping[str, Tensor], classes
             axis.scatter(x, y, s=8, alpha=0.5, color=COLOURS[PAIRS], linewidths=0)
             errors = fraction_errors(targets[name][:, [k]], measured[:, [k]])
             r2 = '-' if errors.r2.isnan() else f'{errors.r2.item():.1f} %'
-            axis.set_title(f'{classes[k]}\nR2 {r2}, MAE {errors.mae.item():.2f}', fontsize=9)
+            axis.set_title(f'{plain_label(classes[k])}\nR2 {r2}, MAE {errors.mae.item():.2f}', fontsize=9)
             axis.set(xlim=(0, top), ylim=(0, top), aspect='equal')
             axis.set_xlabel('asked for, %', fontsize=8)
         row[0].set_ylabel(f'{name}, %', fontsize=8)
@@ -177,7 +177,7 @@ def _histogram_figure(sets: Mapping[str, TileSet], histograms: Mapping[str, dict
                 axis.stairs(found['percent'][who], edges, color=one.colour, alpha=0.25, fill=True)
             axis.stairs(found['percent'][who], edges, color=one.colour, label=one.title, linewidth=1.4)
         axis.set_yscale('log')
-        axis.set_title(name, fontsize=9)
+        axis.set_title(plain_label(name), fontsize=9)
         axis.set_xlabel('fraction, %', fontsize=8)
     axes[0, 0].set_ylabel('tiles, %', fontsize=8)
     shared_legend(figure, axes[0, 0])
@@ -192,7 +192,7 @@ def _share_figure(sets: Mapping[str, TileSet], shares: Sequence[dict], classes: 
         places = np.arange(len(classes)) + (n - (len(sets) - 1) / 2) * width
         bars = axis.bar(places, heights, width, color=one.colour, label=one.title)
         axis.bar_label(bars, fmt='%.2f', fontsize=7)
-    axis.set_xticks(range(len(classes)), classes, fontsize=9)
+    axis.set_xticks(range(len(classes)), list(map(plain_label, classes)), fontsize=9)
     axis.set_ylabel('pixels, %', fontsize=8)
     shared_legend(figure, axis)
     return figure

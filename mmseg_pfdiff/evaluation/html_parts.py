@@ -52,9 +52,9 @@ def page(title: str, introduction: Sequence[str], sections: Sequence[Section]) -
     Returns:
         HTML.
     """
-    contents = ''.join(f'<li><a href="#{one.name}">{html.escape(one.title)}</a></li>' for one in sections)
+    contents = ''.join(f'<li><a href="#{html.escape(one.name)}">{html.escape(one.title)}</a></li>' for one in sections)
     parts = [
-        f'<h2 id="{one.name}">{n}. {html.escape(one.title)}</h2>{"".join(one.body)}'
+        f'<h2 id="{html.escape(one.name)}">{n}. {html.escape(one.title)}</h2>{"".join(one.body)}'
         for n, one in enumerate(sections, 1)
     ]
     return (
@@ -81,6 +81,8 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def record_table(records: Sequence[Mapping[str, object]]) -> str:
     """A table of records that all have the same names; numbers with a sensible count of digits."""
+    if not records:
+        return paragraph('Too few tiles or pairs for this table.')
     return table(list(records[0]), [[shown(value) for value in one.values()] for one in records])
 
 
@@ -105,6 +107,11 @@ def legend(classes: Sequence[str], palette: Sequence[Sequence[int]]) -> str:
 def picture(pixels: np.ndarray, text: str = '') -> str:
     """An RGB picture, (H, W, 3) uint8, drawn with square pixels; `text` is what stands for it."""
     return _embedded(cv2.imencode('.png', pixels[..., ::-1])[1].tobytes(), text, 'pixels')
+
+
+def plain_label(name: str) -> str:
+    """A name for a plot, in which matplotlib would take two dollars for the ends of a formula."""
+    return name.replace('$', r'\$')
 
 
 def plot(figure: Figure, text: str) -> str:

@@ -117,6 +117,22 @@ def overlapping_tiles(names: Sequence[str], tile_size: int) -> Tensor:
     return near & (micrograph[:, None] == micrograph[None])
 
 
+def refuse_tiles_of_one_place(overlapping: Tensor) -> None:
+    """Ends a search that could not find a second nearest tile.
+
+    Args:
+        overlapping: (T, T) bool of :func:`overlapping_tiles`.
+
+    Raises:
+        ValueError: No tiles, or one that all others overlap with.
+    """
+    if not len(overlapping) or overlapping.all(1).any():
+        raise ValueError(
+            f'To find copies, there must be tiles apart from each of the {len(overlapping)} training tiles, to find a '
+            'second nearest. Leave this search out (--no-copies), or take more or larger micrographs.'
+        )
+
+
 def nearest_tiles(queries: Tensor, tiles: Tensor, overlapping: Tensor, standardise: bool) -> NearestTiles:
     """Finds the nearest and second-nearest tile of each pair.
 
@@ -141,8 +157,7 @@ def nearest_tiles(queries: Tensor, tiles: Tensor, overlapping: Tensor, standardi
             f'queries (N, C, S, S), tiles (T, C, S, S) and overlapping (T, T) must fit, got '
             f'{tuple(queries.shape)}, {tuple(tiles.shape)} and {tuple(overlapping.shape)}.'
         )
-    if not len(tiles) or overlapping.all(1).any():
-        raise ValueError(f'There must be tiles apart from each of the {len(tiles)} tiles, to find a second nearest.')
+    refuse_tiles_of_one_place(overlapping)
     parts = [queries[start : start + QUERY_BATCH] for start in range(0, len(queries), QUERY_BATCH)]
     distances = torch.cat([torch.empty(0, len(tiles)), *(_distances(part, tiles, standardise) for part in parts)])
     nearest, tile = distances.min(1)

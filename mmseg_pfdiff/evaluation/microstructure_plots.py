@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from ..phases.descriptors import DIRECTIONS
-from .html_parts import Section, panels, paragraph, plot, record_table, shared_legend
+from .html_parts import Section, panels, paragraph, plain_label, plot, record_table, shared_legend
 from .microstructure import (
     AREA_STEP,
     RESAMPLES,
@@ -140,7 +140,7 @@ def _curves(
             if logarithmic:
                 axis.set_xscale('log')
             axis.set_ylim(bottom=None if field == 'scaled' else 0)
-            axis.set_title(name, fontsize=9)
+            axis.set_title(plain_label(name), fontsize=9)
             axis.set_xlabel(label, fontsize=8)
         axes[n, 0].set_ylabel(direction, fontsize=9)
     shared_legend(figure, axes[0, 0])
@@ -156,7 +156,7 @@ def _bars(sets: Mapping[str, TileSet], found: Mapping[str, SetStructure], band: 
         if who == TRAIN:
             low, high = band['interface']
             axis.vlines(places, low, high, color='black', linewidth=1)
-    axis.set_xticks(range(len(classes)), classes, fontsize=9)
+    axis.set_xticks(range(len(classes)), list(map(plain_label, classes)), fontsize=9)
     axis.set_ylabel('px/px²', fontsize=8)
     shared_legend(figure, axis)
     return figure

@@ -1,7 +1,6 @@
 """Checks the pairs of a folder: are they new, do image and mask agree, how far are they from real tiles."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -9,56 +8,33 @@ import torch
 from torch import Tensor, nn
 
 from ..datasets import PairFolder, PairRow
-from ..datasets.tiling import tile_positions
+from ..datasets.pair_rows import row_values
+from ..phases import IGNORE_INDEX
 from ..progress import progress
 from .agreement import (
-    AgreementLimits,
     Reading,
     TrainedSegmentor,
     agreement_limits,
     disagreeing_pixels,
     read_pairs,
 )
-from .image_distances import FrechetDistance, KernelDistance, frechet_distance, kid
+from .image_distances import frechet_distance, kid
 from .lite_features import label_pictures
-from .memorisation import NearestTiles, image_descriptors, label_descriptors, nearest_tiles, overlapping_tiles
+from .memorisation import (
+    image_descriptors,
+    label_descriptors,
+    nearest_tiles,
+    overlapping_tiles,
+    refuse_tiles_of_one_place,
+)
+from .pair_filter import refuse_lost_masks
+from .pair_findings import KINDS, PairCheck
+from .pair_windows import cut_windows, worst_windows
 from .real_tiles import RealTiles, disguised_tiles, held_out_tiles, micrograph_shape, tile_size_of, training_tiles
-
-# Present once `ignore_pixels` has been at a pair; see pair_filter.py.
-UNFILTERED = 'unfiltered_'
-KINDS = ('image', 'mask')
-
-
-@dataclass
-class PairCheck:
-    """What was found; all about pairs is in the order of `rows`.
-
-    Attributes:
-        rows: Rows with their new measures: `nearest_<kind>` and `copy_ratio_<kind>` for image and mask, and, where a
-            segmentor has read the pairs, `agreement` (mean IoU), `agreement_<class>` (missing for a class that the
-            mask lacks) and `disagreeing` (share of the known pixels that FreeMask's rule marks).
-        tiles: Names of the training tiles.
-        nearest: Who -> kind -> nearest tiles; who is 'pairs', a part of the data set, or 'disguised'. A larger pair
-            is represented by its window of the lowest ratio.
-        limits: Of the agreement; None without a segmentor.
-        agreement: Who -> (N, K) IoU, as in `Reading`.
-        disagreeing: Who -> mean of that share.
-        marks: Such pixels of each pair, packed by `numpy.packbits`.
-        distances: (from, to) -> kind -> (KID, Frechet distance).
-    """
-
-    rows: list[PairRow]
-    tiles: list[str]
-    nearest: dict[str, dict[str, NearestTiles]] = field(default_factory=dict)
-    limits: AgreementLimits | None = None
-    agreement: dict[str, Tensor] = field(default_factory=dict)
-    disagreeing: dict[str, float] = field(default_factory=dict)
-    marks: list[np.ndarray] = field(default_factory=list)
-    distances: dict[tuple[str, str], dict[str, tuple[KernelDistance, FrechetDistance]]] = field(default_factory=dict)
 
 
 class PairChecker:
-    """Compares pairs with the real tiles of a data set.
+    """Compares pairs with the real tiles of a data set. Nothing is written.
 
     Args:
         folder: The pairs; at least one.
@@ -71,8 +47,9 @@ class PairChecker:
         progress: Wraps an iterable to show progress, as the default does.
 
     Raises:
-        FileNotFoundError: The data set lacks tiles or the held-out part.
-        ValueError: No pairs, or tiles that cannot be reduced to the pairs' size by a whole factor.
+        FileNotFoundError: The data set lacks tiles or the held-out part, or a pair lacks a file.
+        ValueError: No pairs, no labelled tiles, a side that does not fit, or tiles that cannot be reduced to it by a
+            whole factor.
     """
 
     def __init__(
@@ -91,16 +68,47 @@ class PairChecker:
         rows = folder.rows()
         if not rows:
             raise ValueError(f'{folder.root} holds no pairs to check.')
+        folder.refuse_missing_files(rows)
+        self.shape = folder.read(rows[0].index)[1].shape
         tile_size = tile_size_of(real_root)
-        self.side = side or min(*self._read(rows[:1])[0].shape[1:], tile_size)
+        largest = min(*self.shape, tile_size)
+        if side is not None and not 1 <= side <= largest:
+            raise ValueError(f'--side must be 1 to {largest}, as pairs and real tiles are no larger; got {side}.')
+        self.side = side or largest
         self.enlarge = tile_size // self.side
         self.training = training_tiles(real_root, self.side, self.num_classes)
         self.held_out = held_out_tiles(real_root, part, self.side, self.num_classes)
+        for name, tiles in (('train', self.training), (part, self.held_out)):
+            if not (tiles.labels != IGNORE_INDEX).any():
+                raise ValueError(
+                    f'The part "{name}" of {real_root} holds no labelled pixel, so there is nothing to compare with.'
+                )
         self.result = PairCheck(rows, self.training.names)
+        self._rows_at_first = list(rows)
+
+    def refuse_changed_pairs(self) -> None:
+        """Ends what was computed from pairs that another process has changed since. New pairs do not matter.
+
+        Raises:
+            ValueError: A row is another one now or gone, or label maps are being changed.
+        """
+        self.folder.refuse_half_changed()
+        now = {row.index: row_values(row) for row in self.folder.rows()}
+        changed = [row.index for row in self._rows_at_first if now.get(row.index) != row_values(row)]
+        if changed:
+            raise ValueError(
+                f'{self.folder.root}: {len(changed)} pairs were changed while they were looked at, first index '
+                f'{changed[0]}. Run again.'
+            )
 
     def check_copies(self) -> None:
-        """Nearest training tiles of pairs, held-out tiles and disguised training tiles."""
+        """Nearest training tiles of pairs, held-out tiles and disguised training tiles.
+
+        Raises:
+            ValueError: No tiles apart from each other, so that nothing can be said.
+        """
         overlapping = overlapping_tiles(self.training.names, self.side * self.enlarge)
+        refuse_tiles_of_one_place(overlapping)  # before the long work
         known = self._describe(self.training)
         owners = []
         windows = []
@@ -127,55 +135,66 @@ class PairChecker:
     def check_agreement(self, segmentor: TrainedSegmentor) -> None:
         """Lets a segmentor read pairs and held-out tiles, at the size at which it is shown structures in its tests.
 
+        Masks are taken as they were drawn: those of which pixels were ignored since agree better for it.
+
         Args:
             segmentor: Trained on the data set, on the device of this checker.
+
+        Raises:
+            ValueError: No tile that a limit can be learned from, or masks as they were drawn are lost.
         """
+        refuse_lost_masks(self.folder, self.result.rows)
         scale = self.enlarge * segmentor.scale(micrograph_shape(self.root, self.part))
 
         def let_read(images: Tensor, labels: Tensor) -> Reading:
             return read_pairs(segmentor.model, images.to(self.device), labels, scale)
 
-        held = [self.held_out.images.split(self.batch_size), self.held_out.labels.split(self.batch_size)]
-        readings = [let_read(*batch) for batch in zip(*held, strict=True)]
+        held = [maps.split(self.batch_size) for maps in (self.held_out.images, self.held_out.labels)]
+        batches = self.progress(zip(*held, strict=True), desc='held-out tiles', unit='batch', total=len(held[0]))
+        readings = [let_read(*batch) for batch in batches]
         limits = agreement_limits(readings, held[1], self.num_classes)
         marks = [disagreeing_pixels(*batch, limits) for batch in zip(readings, held[1], strict=True)]
         result = self.result
         result.limits = limits
         result.agreement[self.part] = torch.cat([reading.iou for reading in readings])
-        result.disagreeing[self.part] = torch.cat(marks).sum().item() / (self.held_out.labels != 255).sum().item()
+        known = (self.held_out.labels != IGNORE_INDEX).sum().item()
+        result.disagreeing[self.part] = torch.cat(marks).sum().item() / known
         iou, measures, result.marks = [], [], []
         for rows, images, labels in self._batches('agreement'):
             reading = let_read(images, labels)
             marked = disagreeing_pixels(reading, labels, limits)
             result.marks += [np.packbits(one.numpy()) for one in marked]
-            for n, row in enumerate(rows):
-                measures.append(self._agreement_measures(row, reading, marked, n))
+            for n in range(len(rows)):
+                measures.append(self._agreement_measures(reading, marked, n))
                 iou.append([measures[-1].get(f'agreement_{name}', torch.nan) for name in self.folder.classes])
         result.agreement['pairs'] = torch.tensor(iou, dtype=torch.float64)
         result.disagreeing['pairs'] = float(np.mean([one['disagreeing'] for one in measures]))
         self._add_measures(measures)
 
     def check_distances(self, extractor: nn.Module, seed: int = 0) -> None:
-        """KID and Frechet distance of the kept pairs and of held-out tiles from the training tiles.
+        """KID and Frechet distance of the kept pairs, as they were drawn, and of held-out tiles from training tiles.
+
+        A set of a single tile or pair has none.
 
         Args:
             extractor: Image features, on the device of this checker.
             seed: Of KID's subsets, and of the choice of as many pairs as there are held-out tiles.
         """
-        features = self.features(extractor, seed)
+        features = self.features(extractor, seed, drawn=True)
         for who, found in self.progress(features.items(), desc='distances', unit='set'):
-            if who != 'train' and len(found[0]) > 1:
+            if who != 'train' and min(len(found[0]), len(features['train'][0])) > 1:
                 self.result.distances[who, 'train'] = {
                     kind: (kid(x, y, extractor.name, seed=seed), frechet_distance(x, y, extractor.name))
                     for kind, x, y in zip(KINDS, found, features['train'], strict=True)
                 }
 
-    def features(self, extractor: nn.Module, seed: int = 0) -> dict[str, list[Tensor]]:
+    def features(self, extractor: nn.Module, seed: int = 0, drawn: bool = False) -> dict[str, list[Tensor]]:
         """Features of the training tiles, of the held-out tiles, and of the kept pairs.
 
         Args:
             extractor: (N, H, W) or (N, 3, H, W) uint8 to (N, D), on the device of this checker.
             seed: Of the choice of as many pairs as there are held-out tiles.
+            drawn: Whether masks are taken as they were drawn, before any pixels of them were ignored.
 
         Returns:
             Set -> (N, D) features of its images, and of its masks, on the CPU. Sets: 'train', the held-out part,
@@ -185,7 +204,7 @@ class PairChecker:
         features[self.part] = self._features(extractor, self.held_out)
         batches = [
             self._features(extractor, RealTiles([], *(cut_windows(maps, self.side) for maps in (images, labels))))
-            for _, images, labels in self._batches('features', [row for row in self.result.rows if row.kept])
+            for _, images, labels in self._batches('features', drawn, [row for row in self.result.rows if row.kept])
         ]
         if batches:
             pairs = features['pairs'] = [torch.cat(parts) for parts in zip(*batches, strict=True)]
@@ -195,12 +214,8 @@ class PairChecker:
                 features[f'{number} of the pairs'] = [part[chosen] for part in pairs]
         return features
 
-    def _agreement_measures(self, row: PairRow, reading: Reading, marked: Tensor, n: int) -> dict[str, float]:
-        """Measures of one pair. A mask that was filtered before agrees better for it: its first measures stay."""
-        if any(name.startswith(UNFILTERED) for name in row.measures):
-            return {
-                name: value for name, value in row.measures.items() if name.startswith(('agreement', 'disagreeing'))
-            }
+    def _agreement_measures(self, reading: Reading, marked: Tensor, n: int) -> dict[str, float]:
+        """Measures of one pair."""
         known = ~reading.loss[n].isnan()
         measures = {'agreement': reading.mean_iou[n].item()}
         measures |= {f'agreement_{name}': reading.iou[n, k].item() for k, name in enumerate(self.folder.classes)}
@@ -223,48 +238,25 @@ class PairChecker:
             row._replace(measures={**row.measures, **new}) for row, new in zip(self.result.rows, measures, strict=True)
         ]
 
-    def _batches(self, what: str, rows: list[PairRow] | None = None) -> Iterator[tuple[list[PairRow], Tensor, Tensor]]:
+    def _batches(
+        self, what: str, drawn: bool = True, rows: list[PairRow] | None = None
+    ) -> Iterator[tuple[list[PairRow], Tensor, Tensor]]:
         """Rows with their images and label maps, (B, H, W) uint8."""
         rows = self.result.rows if rows is None else rows
         starts = range(0, len(rows), self.batch_size)
         for start in self.progress(starts, desc=what, unit='batch'):
             part = rows[start : start + self.batch_size]
-            yield part, *self._read(part)
+            yield part, *self._read(part, drawn)
 
-    def _read(self, rows: list[PairRow]) -> tuple[Tensor, Tensor]:
-        columns = zip(*(self.folder.read(row.index) for row in rows), strict=True)
-        images, labels = (torch.as_tensor(np.stack(column)) for column in columns)
-        return images, labels
-
-
-def cut_windows(maps: Tensor, side: int) -> Tensor:
-    """Cuts images into square windows that cover them.
-
-    Args:
-        maps: (N, H, W).
-        side: Of the windows, at most H and W.
-
-    Returns:
-        (N * windows, side, side), the windows of an image together.
-    """
-    places = tile_positions(*maps.shape[1:], side, 'cover')
-    windows = [maps[:, y : y + side, x : x + side] for y, x in places]
-    return torch.stack(windows, 1).flatten(0, 1)
-
-
-def worst_windows(found: NearestTiles, owners: Sequence[int]) -> NearestTiles:
-    """The window of the lowest ratio of each pair.
-
-    Args:
-        found: Of W windows.
-        owners: W indices of pairs, equal ones together.
-
-    Returns:
-        Of N pairs.
-    """
-    best: dict[int, int] = {}
-    for n, (owner, ratio) in enumerate(zip(owners, found.ratio.tolist(), strict=True)):
-        if owner not in best or ratio < found.ratio[best[owner]]:
-            best[owner] = n
-    chosen = torch.tensor(list(best.values()))
-    return NearestTiles(*(values[chosen] for values in found))
+    def _read(self, rows: list[PairRow], drawn: bool) -> tuple[Tensor, Tensor]:
+        images, labels = [], []
+        for row in rows:
+            image, label = self.folder.read(row.index, drawn)
+            if label.shape != self.shape:
+                raise ValueError(
+                    f'{self.folder.label_path(row.index)} is {label.shape}, other pairs of the folder are '
+                    f'{self.shape}: they must be of one size.'
+                )
+            images.append(image)
+            labels.append(label)
+        return torch.as_tensor(np.stack(images)), torch.as_tensor(np.stack(labels))

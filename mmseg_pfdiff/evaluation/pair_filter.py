@@ -1,14 +1,18 @@
 """What a check does to the pairs of a folder: mark those that training should leave out, ignore pixels."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 
 from ..datasets import PairFolder, PairRow
 from ..phases import IGNORE_INDEX, phase_fractions
-from .pair_check import KINDS, UNFILTERED, PairCheck
+from ..progress import progress
+from .pair_findings import KINDS, PairCheck
 
+# Measures that tell of a mask as it was drawn, before pixels of it were ignored, and how exact they are.
+UNFILTERED, UNFILTERED_DIGITS = 'unfiltered_', 1e-5
 COPY = 'copy of training tile'
 DISAGREE = 'image and mask disagree'
 NOTHING_LEFT = 'image and mask disagree everywhere'
@@ -73,41 +77,85 @@ def leave_out(row: PairRow, cause: str, reason: str) -> PairRow:
     return row if cause in row.reason else row._replace(reason=f'{row.reason}; {reason}')
 
 
-def ignore_pixels(folder: PairFolder, rows: Sequence[PairRow], marks: Sequence[np.ndarray]) -> list[PairRow]:
-    """Writes 255 into the label maps where image and mask disagree, and measures their fractions anew.
+def plan_ignored(folder: PairFolder, rows: Sequence[PairRow], marks: Sequence[np.ndarray]) -> list[PairRow]:
+    """The rows of pairs as :func:`ignore_pixels` leaves them; nothing is written.
 
-    The fractions of the masks as they were drawn stay in `unfiltered_<class>`. They are in `pairs.csv` before the first
-    label map is touched, each label map is replaced in one rename, and the new fractions follow last; so a run that
-    was killed is completed by the same command. A pair of which no pixel would be left is not changed but left out.
+    The fractions of the masks as they were drawn go into the measures `unfiltered_<class>`. A pair of which no pixel
+    would be left is not changed but left out.
 
     Args:
-        folder: Its rows are replaced too. No process may be writing to it.
+        folder: The pairs.
         rows: All of its rows.
         marks: Packed pixels of each row, by `numpy.packbits`.
 
     Returns:
-        The rows as they stand now in `pairs.csv`.
+        The new rows.
+    """
+    planned = []
+    for row, packed in zip(rows, marks, strict=True):
+        drawn = folder.read(row.index, drawn=True)[1]
+        filtered = _filtered(drawn, packed)
+        before, after = (
+            phase_fractions(torch.as_tensor(label), len(folder.classes)).tolist() for label in (drawn, filtered)
+        )
+        names = [f'{UNFILTERED}{name}' for name in folder.classes]
+        row = row._replace(measured=tuple(after), measures={**row.measures, **dict(zip(names, before, strict=True))})
+        emptied = filtered is drawn and np.unpackbits(packed, count=drawn.size).any()
+        planned.append(leave_out(row, NOTHING_LEFT, NOTHING_LEFT) if emptied else row)
+    return planned
+
+
+def ignore_pixels(
+    folder: PairFolder, rows: Sequence[PairRow], marks: Sequence[np.ndarray], progress: Callable = progress
+) -> None:
+    """Writes 255 into the label maps where image and mask disagree, and then the rows.
+
+    The masks as they were drawn stay in `drawn/`, and it is they that a check looks at. So a run that was killed is
+    completed by the same command, another segmentor decides anew, and the same check finds the same.
+
+    Args:
+        folder: No other process may write to it.
+        rows: Of :func:`plan_ignored`.
+        marks: What these were planned with.
+        progress: Wraps an iterable to show progress, as the default does.
 
     Raises:
         OSError: Disk full or not writable; run again when it is.
     """
-    names = [f'{UNFILTERED}{name}' for name in folder.classes]
-    rows = [
-        row if names[0] in row.measures
-        else row._replace(measures={**row.measures, **dict(zip(names, row.measured, strict=True))})
-        for row in rows
-    ]  # fmt: skip
-    folder.replace_rows(rows)
-    for n, (row, packed) in enumerate(zip(rows, marks, strict=True)):
-        image, label = folder.read(row.index)
-        marked = np.unpackbits(packed, count=label.size).reshape(label.shape).astype(bool)
-        filtered = np.where(marked, np.uint8(IGNORE_INDEX), label)
-        if (filtered == IGNORE_INDEX).all():
-            rows[n] = leave_out(row, NOTHING_LEFT, NOTHING_LEFT)
-            continue
-        if (filtered != label).any():
-            folder.write_files(row.index, image, filtered)
-        measured = phase_fractions(torch.as_tensor(filtered), len(folder.classes))
-        rows[n] = row._replace(measured=tuple(measured.tolist()))
-    folder.replace_rows(rows)
-    return rows
+    with folder.changing():
+        for row, packed in progress(list(zip(rows, marks, strict=True)), desc='label maps', unit='pair'):
+            filtered = _filtered(folder.read(row.index, drawn=True)[1], packed)
+            if (filtered != folder.read(row.index)[1]).any():
+                folder.replace_label(row.index, filtered)
+        folder.replace_rows(rows)
+
+
+def refuse_lost_masks(folder: PairFolder, rows: Sequence[PairRow]) -> None:
+    """Ends what judges masks as they were drawn, where filtered ones are all there is.
+
+    Args:
+        folder: The pairs.
+        rows: Those to be judged.
+
+    Raises:
+        ValueError: An earlier check ignored pixels, and `drawn/` is gone.
+    """
+    lost = [row.index for row in rows if _was_filtered(row, folder) and not folder.drawn_path(row.index).is_file()]
+    if lost:
+        raise ValueError(
+            f'{folder.root}: an earlier check ignored pixels of {len(lost)} label maps, first index {lost[0]}, and '
+            f'{folder.drawn_path(lost[0])} is gone, which holds what was drawn. Bring the folder drawn/ back, or leave '
+            'the segmentor out: masks agree the better for it once pixels of them are ignored.'
+        )
+
+
+def _was_filtered(row: PairRow, folder: PairFolder) -> bool:
+    drawn = [row.measures.get(f'{UNFILTERED}{name}', math.nan) for name in folder.classes]
+    return any(abs(a - b) > UNFILTERED_DIGITS for a, b in zip(drawn, row.measured, strict=True))
+
+
+def _filtered(drawn: np.ndarray, packed: np.ndarray) -> np.ndarray:
+    """A label map with 255 where it is marked; the very one that was drawn where nothing would be left of it."""
+    marked = np.unpackbits(packed, count=drawn.size).reshape(drawn.shape).astype(bool)
+    filtered = np.where(marked, np.uint8(IGNORE_INDEX), drawn)
+    return drawn if (filtered == IGNORE_INDEX).all() else filtered

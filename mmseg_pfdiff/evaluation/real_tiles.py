@@ -1,5 +1,8 @@
 """Tiles of a converted data set, at the size of generated pairs: what these are compared with."""
 
+import itertools
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +17,8 @@ from ..datasets.tiling import labelled_positions, tile_name
 from ..generators.preprocessor import reduce_labels
 
 TILES = 'tiles'
+# How often each training tile is tried to be disguised: by chance, a window may leave the micrograph.
+ROUNDS = 8
 
 
 class RealTiles(NamedTuple):
@@ -69,7 +74,7 @@ def training_tiles(root: str | Path, side: int, num_classes: int) -> RealTiles:
 
     Raises:
         FileNotFoundError: There are none, or a label map is missing.
-        ValueError: No whole factor, or tiles of several sizes.
+        ValueError: No whole factor, tiles of several sizes, or a damaged file.
     """
     tile_size = tile_size_of(root)
     names, images, labels = [], [], []
@@ -104,11 +109,9 @@ def held_out_tiles(root: str | Path, part: str, side: int, num_classes: int, til
     names, images, labels = [], [], []
     for path in _images(Path(root), part):
         image, label = _read(path)
-        try:
-            positions = labelled_positions(label, size, 'cover')
-        except ValueError as error:
-            raise ValueError(f'{path}: {error}') from error
-        for y, x in positions:
+        if min(label.shape) < size:
+            raise ValueError(f'{path} is {label.shape}: no tile of {size} squared can be cut from it. Leave it out.')
+        for y, x in labelled_positions(label, size, 'cover'):
             window = np.s_[y : y + size, x : x + size]
             names.append(tile_name(path.stem, y, x))
             images.append(image[window])
@@ -130,34 +133,44 @@ def disguised_tiles(root: str | Path, side: int, num_classes: int, number: int =
         seed: Of the choice.
 
     Returns:
-        Disguised tiles, named after their originals.
+        Disguised tiles, named after their originals; none where all micrographs are as small as the tiles.
 
     Raises:
         FileNotFoundError: A file is missing.
-        ValueError: No whole factor from tile to pair.
+        ValueError: No whole factor from tile to pair, or a tile whose name does not tell where it lies.
     """
     size, rng = tile_size_of(root), np.random.default_rng(seed)
     paths = _images(Path(root) / TILES, 'train')
-    names, images, labels = [], [], []
-    for n in rng.permutation(len(paths)):
-        micrograph, _, place = paths[n].stem.rpartition('_y')
-        shift = rng.integers(-(size // 16), size // 16 + 1, 2)
-        path = Path(root) / 'img_dir' / 'train' / f'{micrograph}.png'
-        image, label = _read(path)
-        y, x = (int(number) + int(step) for number, step in zip(place.split('_x'), shift, strict=True))
-        if y < 0 or x < 0 or y + size > label.shape[0] or x + size > label.shape[1]:
-            continue
-        window = np.s_[y : y + size, x : x + size]
-        disguised = 128 + 0.8 * (np.rot90(image[window]) - 128.0) + rng.normal(0, 3, (size, size))
-        names.append(paths[n].stem)
-        images.append(disguised.round().clip(0, 255).astype(np.uint8))
-        labels.append(np.rot90(label[window]))
-        if len(names) == number:
+    found: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+    for n in itertools.chain.from_iterable(rng.permutation(len(paths)) for _ in range(ROUNDS)):
+        if len(found) == number:
             break
-    return _reduced(names, images, labels, side, num_classes)
+        disguised = None if n in found else _disguised(paths[n], Path(root), size, rng)
+        if disguised is not None:
+            found[n] = disguised
+    images, labels = zip(*found.values(), strict=True) if found else ((), ())
+    return _reduced([paths[n].stem for n in found], images, labels, side, num_classes)
 
 
-def _reduced(names: list[str], images: list, labels: list, side: int, num_classes: int) -> RealTiles:
+def _disguised(path: Path, root: Path, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray] | None:
+    """Image and label map of a disguised tile; None where its window would leave the micrograph."""
+    place = re.fullmatch(r'(.+)_y(\d+)_x(\d+)', path.stem)
+    if place is None:
+        raise ValueError(
+            f'{path} is not named as conversions name tiles, MICROGRAPH_y0000_x0256, so it cannot be found in its '
+            'micrograph. Convert the data anew, or leave the search for copies out (--no-copies).'
+        )
+    y, x = (int(place[n]) + step for n, step in enumerate(rng.integers(-(size // 16), size // 16 + 1, 2).tolist(), 2))
+    image, label = _read(root / 'img_dir' / 'train' / f'{place[1]}.png')
+    height, width = label.shape
+    if min(y, x) < 0 or y + size > height or x + size > width or (height, width) == (size, size):
+        return None
+    window = np.s_[y : y + size, x : x + size]
+    disguised = 128 + 0.8 * (np.rot90(image[window]) - 128.0) + rng.normal(0, 3, (size, size))
+    return disguised.round().clip(0, 255).astype(np.uint8), np.rot90(label[window])
+
+
+def _reduced(names: list[str], images: Sequence, labels: Sequence, side: int, num_classes: int) -> RealTiles:
     """Stacks tiles and reduces them as the generators see them: the mean for images, the commonest label for masks."""
     if not names:
         empty = torch.empty(0, side, side, dtype=torch.uint8)

@@ -1,16 +1,22 @@
 """A table of results that grows row by row on disk: CSV for programs, Markdown for people."""
 
-import csv
-import io
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from ..csv_files import csv_text, read_csv
 from ..files import write_atomically
+from ..json_files import read_json_object
+
+# What Markdown would take for a sign of its own. Underscores inside of words are none.
+MARKDOWN = re.compile(r'[\\`*<&|~$]|(?<=\])\(|(?<![^\W_])_+|_+(?![^\W_])')
 
 
 class ResultTable:
     """Rows of numbers, each under the settings that made it; a run that was cut off finds what is there.
+
+    One process may use it at a time: tools hold the lock of its folder.
 
     Files: `<name>.json`, what all rows have in common; `<name>.csv` and `<name>.md`, the rows.
 
@@ -21,7 +27,7 @@ class ResultTable:
         settings: Names of the columns that tell rows apart.
 
     Raises:
-        ValueError: The files on disk were made with something else in common.
+        ValueError: The files on disk were made with something else in common, or are damaged.
     """
 
     def __init__(self, folder: str | Path, name: str, common: Mapping, settings: Sequence[str]) -> None:
@@ -30,7 +36,7 @@ class ResultTable:
         common = json.loads(json.dumps({**common, 'settings': self.settings}))
         written = self.path.with_name(f'{name}.json')
         if written.exists():
-            before = json.loads(written.read_text())
+            before = read_json_object(written)
             differing = [key for key in sorted(common.keys() | before.keys()) if common.get(key) != before.get(key)]
             if differing:
                 raise ValueError(
@@ -42,7 +48,12 @@ class ResultTable:
 
     def _read(self) -> list[dict[str, str]]:
         path = self.path.with_name(f'{self.path.name}.csv')
-        return list(csv.DictReader(io.StringIO(path.read_text()))) if path.exists() else []
+        if not path.exists():
+            return []
+        table = read_csv(path, path.read_bytes(), self.settings)
+        if table.decimal_comma:
+            raise ValueError(f'{path} was saved with decimal commas, which would stay in it. Take it from a copy.')
+        return [row.cells for row in table.rows]
 
     def has(self, **settings) -> bool:
         """Whether there is a row of these settings."""
@@ -59,13 +70,11 @@ class ResultTable:
         texts = {name: f'{value:.6g}' if isinstance(value, float) else str(value) for name, value in row.items()}
         self.rows.append(texts)
         columns = list(dict.fromkeys(name for one in self.rows for name in one))
-        text = io.StringIO()
-        writer = csv.DictWriter(text, columns, restval='', lineterminator='\n')
-        writer.writeheader()
-        writer.writerows(self.rows)
-        write_atomically(self.path.with_name(f'{self.path.name}.csv'), text.getvalue().encode())
         content = '\n\n'.join([markdown_table(self.rows, columns), *notes]) + '\n'
         write_atomically(self.path.with_name(f'{self.path.name}.md'), content.encode())
+        # Last, as it is what tells which rows are there.
+        rows = [columns, *([one.get(name, '') for name in columns] for one in self.rows)]
+        write_atomically(self.path.with_name(f'{self.path.name}.csv'), csv_text(rows).encode())
 
 
 def markdown_table(rows: Sequence[Mapping[str, str]], columns: Sequence[str]) -> str:
@@ -91,7 +100,21 @@ def markdown_lines(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     Returns:
         The table.
     """
-    return '\n'.join(f'| {" | ".join(cells)} |' for cells in (head, ['---'] * len(head), *rows))
+    lines = [list(map(markdown_text, cells)) for cells in (head, *rows)]
+    lines.insert(1, ['---'] * len(head))
+    return '\n'.join(f'| {" | ".join(cells)} |' for cells in lines)
+
+
+def markdown_text(text: str) -> str:
+    """A text that Markdown shows as it is, on one line, also in a cell of a table.
+
+    Args:
+        text: Any, as a class name.
+
+    Returns:
+        The same with a backslash before each sign that would mean something.
+    """
+    return MARKDOWN.sub(lambda found: ''.join(f'\\{sign}' for sign in found[0]), ' '.join(text.splitlines()))
 
 
 def _shown(text: str) -> str:

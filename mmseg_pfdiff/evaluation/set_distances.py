@@ -8,7 +8,7 @@ from torch import Tensor
 
 from .html_parts import Section, paragraph, record_table
 from .image_distances import frechet_distance, kid
-from .pair_check import KINDS
+from .pair_findings import KINDS
 from .tile_sets import TITLES, TRAIN
 
 NEIGHBOURS = 3

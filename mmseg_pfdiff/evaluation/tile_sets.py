@@ -8,7 +8,8 @@ from torch import Tensor
 
 from ..datasets.image_files import read_label_map
 from ..phases import phase_fractions
-from .pair_check import PairChecker, cut_windows
+from .pair_check import PairChecker
+from .pair_windows import cut_windows
 from .real_tiles import RealTiles
 
 TRAIN, PAIRS = 'train', 'pairs'

@@ -50,7 +50,6 @@ def test_what_is_written_is_read(path):
         (dict(size=[0, 64]), 'size must be height and width'),
         (dict(size=[True, 64]), 'size must be height and width'),
         (dict(size=64), 'size must be height and width'),
-        (dict(seed=float('nan')), 'it holds NaN'),
         (dict(format_version='1'), "it needs 'format_version', a int, got '1'"),
         (dict(format_version=True), "it needs 'format_version'"),
     ],
@@ -66,14 +65,15 @@ def test_absurd_values_are_told_in_one_line(path, changed, told):
     'content',
     [
         b'', b'{', b'null', b'[]', b'7', b'"text"', b'\xff\xfe', b'{"format_version": 1}', b'[' * 100_000,
-        b'{"a":' * 100_000, b'[' * 500 + b']' * 500, b'{"format_version": ' + b'9' * 5000 + b'}',
+        b'{"a":' * 100_000, b'[' * 500 + b']' * 500,
+        json.dumps({**WHOLE, 'seed': float('nan')}).encode(), b'{"format_version": ' + b'9' * 5000 + b'}',
         json.dumps({**WHOLE, 'settings': 0}).encode().replace(b'0}', b'[' * 600 + b']' * 600 + b'}'),
         json.dumps({**WHOLE, 'classes': 0}).encode().replace(b'"classes": 0', b'"classes": ' + b'[' * 600 + b']' * 600),
     ],
 )  # fmt: skip
 def test_other_files_are_told_in_one_line(path, content):
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=rf'^{re.escape(str(path))} is damaged: ') as error:
+    with pytest.raises(ValueError, match=rf'^{re.escape(str(path))} is damaged: .* Restore it from') as error:
         read_description(path)
     assert '\n' not in str(error.value) and len(str(error.value)) < 500
 
@@ -87,10 +87,9 @@ def test_other_versions_of_the_format_are_told(path):
 def test_settings_that_could_not_be_read_back_are_not_written():
     with pytest.raises(ValueError, match='palette must have'):
         new_description({**SETTINGS, 'palette': [[0, 0, 0]]})
-    with pytest.raises(ValueError, match='it holds NaN'):
-        new_description({**SETTINGS, 'sampler': dict(eta=float('nan'))})
-    limits = dict(low=float('-inf'))  # as schedulers have them
-    assert new_description({**SETTINGS, 'sampler': limits})['sampler'] == limits
+    for value in ('nan', 'inf'):
+        with pytest.raises(ValueError, match='not JSON compliant'):
+            new_description({**SETTINGS, 'sampler': dict(eta=float(value))})
 
 
 def test_differences_are_named_and_versions_are_not():

@@ -24,6 +24,7 @@ from mmseg_pfdiff.evaluation.tile_sets import tile_sets
 from mmseg_pfdiff.phases import phase_fractions
 
 from ..running import run_tool
+from .test_result_table import rendered
 
 META = MetalDAMDataset.METAINFO
 CLASSES = META['classes']
@@ -52,9 +53,11 @@ class Tags(html.parser.HTMLParser):
     def __init__(self):
         super().__init__()
         self.open, self.links, self.anchors, self.sources = [], [], [], []
+        self.seen, self.text = [], ''
 
     def handle_starttag(self, tag, attrs):
         attrs = dict(attrs)
+        self.seen.append(tag)
         self.links += [attrs['href']] if tag == 'a' else []
         self.anchors += [attrs['id']] if 'id' in attrs else []
         self.sources += [attrs['src']] if 'src' in attrs else []
@@ -63,6 +66,9 @@ class Tags(html.parser.HTMLParser):
 
     def handle_endtag(self, tag):
         assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data
 
 
 def read_page(path):
@@ -173,6 +179,23 @@ def test_larger_pairs_are_cut_into_windows(demo_data, tmp_path):
     flags = ['--features', 'none', '--no-copies']
     run_tool('evaluate_pairs.py', folder.root, demo_data, '--out', tmp_path / 'out', *flags)
     assert json.loads((tmp_path / 'out/evaluation.json').read_text())['microstructure']['tiles']['pairs'] == 4
+
+
+def test_hostile_names_of_classes_are_shown_as_they_are(demo_data, pairs, grey_segmentor, tmp_path):
+    names = ('<script>alert(1)</script>', '=a|b*c*', '$\\frac$ & "x"', '`d`_e_\n<!--')
+    folder = PairFolder.create(tmp_path / 'hostile', dict(META, classes=names, size=[64, 64]))
+    for row in PairFolder(pairs).rows()[:4]:
+        measures = {f'plain_{name}': value for name, value in zip(names, row.measured, strict=True)}
+        folder.write(row._replace(measures=measures), *PairFolder(pairs).read(row.index))
+    flags = ['--no-copies', '--segmentor', *grey_segmentor]
+    run_tool('evaluate_pairs.py', folder.root, demo_data, '--out', tmp_path / 'out', '--features', 'none', *flags)
+    tags = read_page(tmp_path / 'out/index.html')
+    assert not {'script', 'b'} & set(tags.seen)
+    assert all(name in tags.text for name in names)
+    run_tool('check_pairs.py', folder.root, '--real-root', demo_data, '--no-distances', *flags)
+    cells, kinds = rendered((folder.root / 'check.md').read_text())
+    assert {f'{" ".join(name.split())} %' for name in names} <= set(cells) and kinds == {'text'}
+    assert f'agreement_{names[0]}' in folder.rows()[0].measures
 
 
 def test_parts_of_a_page(tmp_path):

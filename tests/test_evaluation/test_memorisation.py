@@ -111,5 +111,5 @@ def test_errors():
         image_descriptors(torch.zeros(1, 64, 96))
     with pytest.raises(ValueError, match='must fit'):
         nearest_tiles(tiles, tiles, torch.eye(3).bool(), True)
-    with pytest.raises(ValueError, match='apart from each of the 2 tiles'):
+    with pytest.raises(ValueError, match='apart from each of the 2 training tiles'):
         nearest_tiles(tiles, tiles, torch.ones(2, 2).bool(), True)

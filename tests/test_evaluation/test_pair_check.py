@@ -11,8 +11,9 @@ from PIL import Image
 from mmseg_pfdiff.datasets import MetalDAMDataset, PairFolder, PairRow
 from mmseg_pfdiff.evaluation.agreement import load_segmentor, read_pairs
 from mmseg_pfdiff.evaluation.memorisation import NearestTiles
-from mmseg_pfdiff.evaluation.pair_check import PairChecker, cut_windows, worst_windows
-from mmseg_pfdiff.evaluation.pair_filter import ignore_pixels, leave_out
+from mmseg_pfdiff.evaluation.pair_check import PairChecker
+from mmseg_pfdiff.evaluation.pair_filter import ignore_pixels, leave_out, plan_ignored
+from mmseg_pfdiff.evaluation.pair_windows import cut_windows, worst_windows
 from mmseg_pfdiff.evaluation.real_tiles import held_out_tiles, training_tiles
 from mmseg_pfdiff.phases import phase_fractions
 
@@ -108,44 +109,42 @@ def test_pixels_are_ignored_and_the_drawn_fractions_stay(data, segmentor, pairs)
         wrong = np.zeros((64, 64), bool)
         wrong[32:] = (row.index in SWAPPED) & (mask[32:] < 3)
         assert (ignored == wrong).all()
-    first = {path: path.read_bytes() for path in pairs.rglob('*') if path.is_file()}
+        changed = folder.drawn_path(row.index)
+        assert changed.is_file() == (row.index in SWAPPED)
+        assert not changed.is_file() or (np.array(Image.open(changed)) == mask).all()
+    first = contents(pairs)
     run_tool('check_pairs.py', *command)
-    second = {path: path.read_bytes() for path in pairs.rglob('*') if path.is_file()}
-    assert {path for path in first if first[path] != second[path]} <= {pairs / 'check.md', pairs / 'check.json'} | {
-        pairs / 'pairs.csv'  # distances of masks look at the new masks
-    }
-    assert [row.measures['agreement'] for row in PairFolder(pairs).rows()] == [
-        row.measures['agreement'] for row in folder.rows()
-    ]
+    assert contents(pairs) == first, 'a check looks at masks as they were drawn'
 
 
-def test_a_run_killed_while_labels_are_written_is_completed(data, segmentor, pairs, monkeypatch):
-    checker = PairChecker(PairFolder(pairs), data, progress=lambda items, **_: items)
-    checker.check_agreement(load_segmentor(str(segmentor[0]), str(segmentor[1]), 4))
-    check = checker.result
-    other = pairs.parent / 'other'
-    shutil.copytree(pairs, other)
-    expected = ignore_pixels(PairFolder(other), check.rows, check.marks)
+def contents(root):
+    return {path.relative_to(root): path.read_bytes() for path in root.rglob('*') if path.is_file()}
 
+
+def test_another_segmentor_decides_anew_which_pixels_are_ignored(pairs):
     folder = PairFolder(pairs)
-    write_files = PairFolder.write_files
+    drawn = [folder.read(n)[1] for n in range(12)]
+    for first, last in ((0, 6), (4, 8)):
+        marked = np.zeros((64, 64), bool)
+        marked[:, 10:20] = True
+        marks = [np.packbits(marked & (first <= n < last)) for n in range(12)]
+        ignore_pixels(folder, plan_ignored(folder, folder.rows(), marks), marks)
+        for n, row in enumerate(folder.rows()):
+            expected = np.where(marked & (first <= n < last), 255, drawn[n])
+            assert (folder.read(n)[1] == expected).all() and (folder.read(n, drawn=True)[1] == drawn[n]).all()
+            assert row.measured == pytest.approx(phase_fractions(torch.as_tensor(expected), 4).tolist(), abs=1e-8)
 
-    def dies_at_ten(self, index, *arrays):
-        if index == 10:
-            raise KeyboardInterrupt
-        write_files(self, index, *arrays)
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(PairFolder, 'write_files', dies_at_ten)
-        ignore_pixels(folder, check.rows, check.marks)
-    again = PairChecker(folder, data, progress=lambda items, **_: items)
-    again.check_agreement(load_segmentor(str(segmentor[0]), str(segmentor[1]), 4))
-    got = ignore_pixels(folder, again.result.rows, again.result.marks)
-    for one, two in zip(got, expected, strict=True):
-        assert one.measured == two.measured
-        assert one.measures == pytest.approx(dict(two.measures), abs=1e-5)
-        paths = [root / f'labels/{one.index:08d}.png' for root in (pairs, other)]
-        assert paths[0].read_bytes() == paths[1].read_bytes()
+def test_masks_that_were_filtered_are_not_judged_without_the_drawn_ones(data, segmentor, pairs):
+    command = ['check_pairs.py', pairs, '--real-root', data, '--segmentor', *segmentor, '--no-distances', '--no-copies']
+    run_tool(*command, '--filter', 'ignore')
+    shutil.rmtree(pairs / 'drawn')
+    before = contents(pairs)
+    with pytest.raises(
+        SystemExit, match=r'ignored pixels of 3 label maps, first index 9, and .*drawn/00000009\.png is go'
+    ):
+        run_tool(*command)
+    assert contents(pairs) == before
 
 
 def test_a_segmentor_of_half_size_reads_pairs_at_half_size(data, segmentor, pairs):
@@ -163,8 +162,10 @@ def test_a_pair_that_would_lose_all_pixels_is_left_out(pairs):
     folder = PairFolder(pairs)
     marks = [np.packbits(np.full((64, 64), n == 2)) for n in range(12)]
     before = folder.label_path(2).read_bytes()
-    rows = ignore_pixels(folder, folder.rows(), marks)
-    assert [row.kept for row in rows] == [n != 2 for n in range(12)]
+    rows = plan_ignored(folder, folder.rows(), marks)
+    assert [row.kept for row in rows] == [n != 2 for n in range(12)] and all(row.kept for row in folder.rows())
+    ignore_pixels(folder, rows, marks)
+    assert [row.kept for row in folder.rows()] == [n != 2 for n in range(12)]
     assert folder.label_path(2).read_bytes() == before and 'everywhere' in folder.rows()[2].reason
 
 
@@ -212,3 +213,23 @@ def test_errors(data, segmentor, pairs, tmp_path):
     PairFolder.create(tmp_path / 'empty', dict(META, size=[64, 64]))
     with pytest.raises(SystemExit, match='holds no pairs to check'):
         run_tool('check_pairs.py', tmp_path / 'empty', '--real-root', data, '--no-distances')
+    for side in (0, 65):
+        with pytest.raises(
+            SystemExit, match=f'--side must be 1 to 64, as pairs and real tiles are no larger; got {side}'
+        ):
+            run_tool('check_pairs.py', pairs, '--real-root', data, '--no-distances', '--side', side)
+    (tmp_path / 'file').write_text('')
+    with pytest.raises(SystemExit, match=r'--out .*file is a file; give a folder for the report'):
+        run_tool('check_pairs.py', pairs, '--real-root', data, '--no-distances', '--out', tmp_path / 'file')
+    folder = PairFolder(pairs)
+    Image.fromarray(np.zeros((64, 32), np.uint8)).save(folder.image_path(3))
+    Image.fromarray(np.zeros((64, 32), np.uint8)).save(folder.label_path(3))
+    with pytest.raises(
+        SystemExit, match=r'labels/00000003\.png is \(64, 32\), other pairs of the folder are \(64, 64\)'
+    ):
+        run_tool('check_pairs.py', pairs, '--real-root', data, '--no-distances')
+    folder.label_path(3).unlink()
+    with pytest.raises(
+        SystemExit, match=r'1 of 12 pairs miss a file, first index 3\. Run the tools/generate_pairs\.py'
+    ):
+        run_tool('check_pairs.py', pairs, '--real-root', data, '--no-distances')

@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -82,3 +84,29 @@ def test_errors(root, tmp_path):
     Image.fromarray(np.zeros((32, 30), np.uint8)).save(root / 'tiles/img_dir/train/b_y0000_x0000.png')
     with pytest.raises(ValueError, match='they must be of one size'):
         training_tiles(root, 32, 4)
+    Image.fromarray(np.zeros((32, 30), np.uint8)).save(root / 'tiles/ann_dir/train/b_y0000_x0000.png')
+    with pytest.raises(ValueError, match='expected were 32 squared as of the first tile'):
+        training_tiles(root, 32, 4)
+    with pytest.raises(ValueError, match=r'val/c\.png is \(40, 56\): no tile of 48 squared can be cut from it'):
+        held_out_tiles(root, 'val', 48, 4, tile_size=48)
+
+
+def test_micrographs_as_small_as_tiles_give_no_disguised_ones(root):
+    for part in ('img_dir', 'ann_dir'):
+        for path in (root / 'tiles' / part / 'train').iterdir():
+            shutil.copy(path, root / part / 'train' / path.name)
+        for path in list((root / 'tiles' / part / 'train').iterdir()):
+            path.rename(path.with_name(f'{path.stem}_y0000_x0000.png'))
+    assert disguised_tiles(root, 32, 4).images.shape == (0, 32, 32)
+    path = root / 'tiles/img_dir/train/a_1_y0000_x0000_y0000_x0000.png'
+    path.rename(path.with_name('a.png'))
+    (root / 'tiles/ann_dir/train' / path.name).rename(root / 'tiles/ann_dir/train/a.png')
+    with pytest.raises(ValueError, match=r'a\.png is not named as conversions name tiles, MICROGRAPH_y0000_x0256'):
+        disguised_tiles(root, 32, 4)
+
+
+def test_few_tiles_at_the_border_are_tried_again(root):
+    for path in list((root / 'tiles/img_dir/train').iterdir())[1:]:
+        path.unlink()
+    found = [len(disguised_tiles(root, 32, 4, seed=seed).names) for seed in range(20)]
+    assert set(found) <= {0, 1} and sum(found) > 10
