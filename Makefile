@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: setup test lint demo clean
+.PHONY: setup test test-slow lint demo clean
 
 setup: $(INSTALLED)
 
@@ -19,6 +19,10 @@ lint: setup
 
 test: lint
 	$(BIN)/python -m pytest
+
+# Tests of minutes: tools that are killed again and again.
+test-slow: setup
+	$(BIN)/python -m pytest -m slow
 
 demo: setup
 	$(BIN)/python tools/demo.py work_dirs/demo

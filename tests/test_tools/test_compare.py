@@ -1,7 +1,6 @@
 """A comparison by its command line, with networks as small as they get."""
 
 import json
-import os
 import re
 import shutil
 import signal
@@ -10,25 +9,28 @@ import sys
 import time
 
 import pytest
+import torch
+from mmengine.runner.checkpoint import CheckpointLoader
 
 from mmseg_pfdiff.datasets import PairFolder
 
+from ..comparing import compare, write_plan
+from ..forked import kill, start
 from ..running import ROOT, run_tool
-from ..test_comparison.conftest import write_plan
 
 RUN = 'runs/demo/unet_r18/pf-diffseg/x1/seed0'
 TESTED = 'tests/demo/unet_r18/pf-diffseg/seed0'
 
 
-def start(root):
-    command = [sys.executable, str(ROOT / 'tools/compare.py'), str(root / 'small.py'), '--work-dir', str(root / 'work')]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-
-
-def wait_for(process, condition):
-    while not condition():
-        assert process.poll() is None, 'the comparison ended before it could be stopped'
-        time.sleep(0.05)
+def compare_to_end(root, plan, processes=1):
+    """Works a comparison off, in one or more processes; what each of them said."""
+    logs = [root / f'{n}.log' for n in range(processes)]
+    started = [start(log, compare, root / plan, root / 'work') for log in logs]
+    for process in started:
+        process.join()
+    said = [log.read_text(errors='replace') for log in logs]
+    assert not any(process.exitcode for process in started), said
+    return said
 
 
 @pytest.fixture(scope='module')
@@ -36,10 +38,7 @@ def shared(demo_data, tmp_path_factory):
     """A comparison that two processes have done together, and what each of them said."""
     root = tmp_path_factory.mktemp('comparison')
     write_plan(root / 'small.py', demo_data)
-    processes = [start(root), start(root)]
-    said = [process.communicate()[0] for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], said
-    return root, said
+    return root, compare_to_end(root, 'small.py', 2)
 
 
 @pytest.fixture(scope='module')
@@ -81,9 +80,15 @@ def test_the_report_holds_what_the_tests_found(finished):
 def test_two_processes_share_the_tasks(shared):
     said = shared[1]
     done = re.findall(r'^\[\d/6\] (\S+): \d+ s$', '\n'.join(said), re.MULTILINE)
-    assert all(re.search(r': \d+ s$', text, re.MULTILINE) for text in said)
+    assert all(re.search(r'^\[\d/6\] \S+: \d+ s$', text, re.MULTILINE) for text in said)
     names = {'generators/demo/small', 'pairs/demo/pf-diffseg', RUN, TESTED}
     assert sorted(done) == sorted(names | {'runs/demo/unet_r18/real/x0/seed0', 'tests/demo/unet_r18/real/seed0'})
+
+
+def wait_for(condition, is_running):
+    while not condition():
+        assert is_running(), 'the comparison ended before it could be stopped'
+        time.sleep(0.02)
 
 
 def test_stopped_and_killed_in_a_run_it_ends_with_the_same_tables(finished, capsys):
@@ -93,22 +98,25 @@ def test_stopped_and_killed_in_a_run_it_ends_with_the_same_tables(finished, caps
         (work / f'state/{name}.done.json').unlink()
     for name in (RUN, TESTED, 'report', f'state/{RUN}'):
         shutil.rmtree(work / name)
-    process = start(finished)
-    wait_for(process, (work / RUN / 'epoch_1.pth').exists)
+    log = work / f'state/{RUN}.log'
+    log.unlink()
+
+    command = [sys.executable, str(ROOT / 'tools/compare.py'), str(finished / 'small.py'), '--work-dir', str(work)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    wait_for(log.exists, lambda: process.poll() is None)
     process.send_signal(signal.SIGTERM)
     assert 'Stopped; the same command goes on' in process.communicate()[0]
     assert not (work / f'state/{RUN}.done.json').exists()
-    process = start(finished)
-    wait_for(process, lambda: len(list((work / RUN).glob('*/*.log'))) == 2)
-    child = int(subprocess.check_output(['pgrep', '-P', str(process.pid)], text=True).split()[0])
-    process.kill()
-    os.killpg(child, signal.SIGKILL)
-    process.communicate()
+
+    process = start(finished / 'killed.log', compare, finished / 'small.py', work)
+    wait_for((work / RUN / 'epoch_1.pth').exists, process.is_alive)
+    kill(process)
     assert not (work / f'state/{RUN}.done.json').exists()
+
     run_tool('compare.py', finished / 'small.py', '--work-dir', work, '--dry-run')
     told = capsys.readouterr().out
     assert '4 of 6 tasks are done' in told and f'to do {RUN} (2 epochs):' in told
-    run_tool('compare.py', finished / 'small.py', '--work-dir', work)
+    compare_to_end(finished, 'small.py')
     logs = ' '.join(path.read_text() for path in (work / RUN).glob('*/*.log'))
     assert 'resumed epoch: 1' in logs
     assert tables(work) == before
@@ -148,37 +156,54 @@ def test_another_plan_in_the_same_folder_is_refused(finished, demo_data, tmp_pat
 
 
 def test_pairs_that_are_not_kept_end_it_with_advice(finished, demo_data, capsys):
-    strict = write_plan(finished / 'strict.py', demo_data, methods={'strict': dict(generator='small')})
+    none = dict(generator='small', arguments=['--max-moved', '0'])
+    strict = write_plan(finished / 'strict.py', demo_data, methods={'strict': none})
     run_tool('compare.py', strict, '--work-dir', finished / 'work', '--max-hours', '1e-6')
     assert 'Stopped; the same command goes on' in capsys.readouterr().out
-    with pytest.raises(SystemExit, match=r'pairs/demo/strict: only \d+ of 45 pairs are kept, 42 are needed; guide'):
+    with pytest.raises(SystemExit, match=r'pairs/demo/strict: only \d+ of \d+ pairs are kept, 42 are needed; guide'):
         run_tool('compare.py', strict, '--work-dir', finished / 'work')
 
 
-def test_a_plan_grows_by_a_ratio_and_a_method(finished, demo_data):
+METHOD = dict(generator='small', arguments=['--max-moved', '1', '--max-invented', '1'])
+EVERY_TILE = {'fraction_sampler.groups': [dict(name='all', share=1)]}
+
+
+def test_a_plan_grows_by_a_ratio(finished, demo_data):
     work = finished / 'work'
     kept_marks = [f'state/{RUN}.done.json', 'state/generators/demo/small.done.json']
     before = [(work / name).read_bytes() for name in kept_marks]
     stamp = json.loads((work / 'state/pairs/demo/pf-diffseg.done.json').read_text())['stamp']
-    method = dict(generator='small', arguments=['--max-moved', '1', '--max-invented', '1'])
-    every = {'fraction_sampler.groups': [dict(name='all', share=1)]}
-    methods = {
-        'pf-diffseg': dict(**method, options=every, ratios=[1, 2], paper='PF-DiffSeg'),
-        'filtered': dict(**method, drop_disagreeing=True, real_finish=1),
-    }
-    run_tool('compare.py', write_plan(finished / 'more.py', demo_data, methods=methods), '--work-dir', work)
-    found = tables(work)
-    assert [row['method'] for row in found['Scores on the test micrographs (Table 3)']] == ['real', *methods]
-    ratios = found['Mean IoU on the validation part by ratio (Fig. 9)']
+    methods = {'pf-diffseg': dict(**METHOD, options=EVERY_TILE, ratios=[1, 2], paper='PF-DiffSeg')}
+    write_plan(finished / 'more.py', demo_data, methods=methods)
+    compare_to_end(finished, 'more.py')
+    ratios = tables(work)['Mean IoU on the validation part by ratio (Fig. 9)']
     assert ratios[1]['x1'] and ratios[1]['x2']
     # More pairs leave the first ones, and what was trained on them, as they were.
     assert [(work / name).read_bytes() for name in kept_marks] == before
     pairs = json.loads((work / 'state/pairs/demo/pf-diffseg.done.json').read_text())
     assert pairs['stamp'] == stamp and pairs['kept'] >= 84
+
+
+def test_a_plan_grows_by_a_method_that_drops_what_the_network_of_real_tiles_contradicts(finished, demo_data):
+    work = finished / 'work'
+    # A network that sees matrix everywhere: how many pairs it contradicts follows from their fractions alone.
+    [weights] = (work / 'runs/demo/unet_r18/real/x0/seed0').glob('best_*.pth')
+    checkpoint = CheckpointLoader.load_checkpoint(str(weights))
+    for name in ('weight', 'bias'):
+        checkpoint['state_dict'][f'decode_head.conv_seg.{name}'].zero_()
+    torch.save(checkpoint, weights)
+    methods = {
+        'pf-diffseg': dict(**METHOD, options=EVERY_TILE, paper='PF-DiffSeg'),
+        'filtered': dict(**METHOD, drop_disagreeing=True, real_finish=1),
+    }
+    write_plan(finished / 'filtered.py', demo_data, methods=methods)
+    compare_to_end(finished, 'filtered.py')
+    found = tables(work)
+    assert [row['method'] for row in found['Scores on the test micrographs (Table 3)']] == ['real', *methods]
     rows = PairFolder(work / 'pairs/demo/filtered').rows()
     limit = json.loads((work / 'pairs/demo/filtered/check.json').read_text())['limits']['mean_iou']
     assert all(row.kept == (row.measures['agreement'] >= limit) for row in rows)
-    assert sum(row.kept for row in rows) >= 42
+    assert 42 <= sum(row.kept for row in rows) < len(rows)
     assert '--filter mark' in (work / 'state/pairs/demo/filtered.log').read_text()
     log = next((work / 'runs/demo/unet_r18/filtered/x1/seed0').glob('*/*.log')).read_text()
     assert "type='RealFinishSampler'" in log

@@ -1,0 +1,60 @@
+"""Processes that can be killed, forked from one that has imported everything, so that they are at work at once."""
+
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import torch
+
+import mmseg_pfdiff.comparison.report
+import mmseg_pfdiff.comparison.workbench
+import mmseg_pfdiff.evaluation.evaluation_page
+import mmseg_pfdiff.evaluation.pair_check  # noqa: F401
+
+CONTEXT = multiprocessing.get_context('forkserver')
+CONTEXT.set_forkserver_preload([__name__])
+
+
+def start(log: Path, function: Callable, *arguments) -> multiprocessing.Process:
+    """Starts a process, and returns once it is at work.
+
+    Args:
+        log: For what it prints.
+        function: What it does; of a module, so that the process finds it.
+        *arguments: Of the function.
+    """
+    log.unlink(missing_ok=True)
+    process = CONTEXT.Process(target=_run, args=(str(log), function, arguments))
+    process.start()
+    while not log.exists() and process.is_alive():
+        time.sleep(0.002)
+    return process
+
+
+def _run(log: str, function: Callable, arguments: tuple) -> None:
+    os.setsid()
+    file = os.open(log, os.O_WRONLY | os.O_CREAT)
+    os.dup2(file, 1)
+    os.dup2(file, 2)
+    torch.set_num_threads(1)
+    function(*arguments)
+
+
+def kill(process: multiprocessing.Process) -> None:
+    """Kills a process and all that it has started, whatever process groups they made themselves."""
+    for pid in [process.pid, *_descendants(process.pid)]:
+        with suppress(ProcessLookupError):  # ended in the meantime
+            os.killpg(os.getpgid(pid), signal.SIGKILL)
+    process.join()
+
+
+def _descendants(pid: int) -> list[int]:
+    try:
+        children = list(map(int, Path(f'/proc/{pid}/task/{pid}/children').read_text().split()))
+    except OSError:
+        return []
+    return [other for child in children for other in (child, *_descendants(child))]
