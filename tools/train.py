@@ -1,12 +1,16 @@
 """Trains a generator or a segmentor: `python tools/train.py configs/pfdiff/unet_r50_ratio8.py`."""
 
 import argparse
-from pathlib import Path
 
 from mmengine.runner import Runner
 
+from mmseg_pfdiff.engine.launch import prepare_cpu_training, process_rank
+from mmseg_pfdiff.engine.model_checks import check_model
 from mmseg_pfdiff.engine.run_checks import check_run
-from mmseg_pfdiff.engine.run_config import add_run_arguments, read_run_config
+from mmseg_pfdiff.engine.run_config import add_run_arguments, read_run_config, use_mixed_precision, use_own_hooks
+from mmseg_pfdiff.engine.work_dir import checkpoint_to_resume, describe_result, prepare_work_dir
+from mmseg_pfdiff.folder_lock import locked_folder
+from mmseg_pfdiff.generators.training_checks import check_generator
 from mmseg_pfdiff.tool_main import run_main
 
 
@@ -14,8 +18,14 @@ def parse_args() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='config file')
-    parser.add_argument('--resume', action='store_true', help='continue from the last checkpoint of the work dir')
-    parser.add_argument('--amp', action='store_true', help='mixed precision')
+    begin = parser.add_mutually_exclusive_group()
+    begin.add_argument(
+        '--resume',
+        action='store_true',
+        help='go on from the last checkpoint of the work dir, by the schedule and the optimizer settings given now',
+    )
+    begin.add_argument('--overwrite', action='store_true', help='first remove the checkpoints in the work dir')
+    parser.add_argument('--amp', action='store_true', help='mixed precision, on a GPU')
     add_run_arguments(parser)
     return parser.parse_args()
 
@@ -24,16 +34,28 @@ def main() -> None:
     """Trains."""
     args = parse_args()
     config = read_run_config(args)
-    check_run(config, ['train', 'val'])
-    config.resume = args.resume
     if args.amp:
-        config.optim_wrapper.type = 'AmpOptimWrapper'
-        config.optim_wrapper.setdefault('loss_scale', 'dynamic')
-    runner = Runner.from_cfg(config)
-    runner.train()
-    if runner.rank == 0:
-        last = Path(config.work_dir, 'last_checkpoint')
-        print(f'Done. The last checkpoint is {last.read_text() if last.exists() else "not there"}.')
+        use_mixed_precision(config)
+    use_own_hooks(config)
+    check_run(config, ['train', 'val'])
+    check_generator(config)
+    resume = args.resume or bool(config.get('resume'))
+    config.resume = False  # what is written to the work dir, with the rest of the config, is how to train it
+    leader = process_rank(config.launcher) == 0
+    with locked_folder(config.work_dir, leader):
+        if leader:
+            prepare_work_dir(config, resume, args.overwrite)
+        prepare_cpu_training(config)
+        runner = Runner.from_cfg(config)
+        check_model(runner)
+        # The other processes wait for the first one when the Runner is built: now all find the same.
+        checkpoint = checkpoint_to_resume(config) if resume else None
+        if checkpoint is not None:
+            # Not in the config, whose `load_from` is where training started from.
+            runner._resume, runner._load_from = True, str(checkpoint)
+        runner.train()
+        if leader:
+            print(describe_result(config))
 
 
 if __name__ == '__main__':

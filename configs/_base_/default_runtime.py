@@ -7,6 +7,10 @@ default_hooks = dict(
     checkpoint=dict(type='AtomicCheckpointHook', by_epoch=True, interval=10, max_keep_ckpts=2),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     visualization=dict(type='SegVisualizationHook'),
+    # A training that is killed and resumed ends as one that was not interrupted, by the present config.
+    repeatable=dict(type='RepeatableTrainingHook'),
+    resume=dict(type='ResumeHook'),
+    validate_on_resume=dict(type='ValidateOnResumeHook'),
 )
 env_cfg = dict(
     cudnn_benchmark=True,

@@ -41,8 +41,6 @@ class TaskCommands:
         # The Runner writes the config it was given, with its own additions, to the work dir: ours lies elsewhere.
         config, folder = self.records.config(task.name), self.work_dir / task.name
         write_atomically(config, self.training_config(task).pretty_text.encode())
-        if (folder / 'last_checkpoint').exists():  # the folder may have been moved since
-            write_atomically(folder / 'last_checkpoint', last_checkpoint(folder).encode())
         return ['train.py', str(config), '--work-dir', str(folder), '--resume']
 
     def draw_pairs(self, task: Task, number: int) -> list[str]:

@@ -106,14 +106,12 @@ def generator_config(training: Training, root: str, seed: int) -> Config:
     config = with_data_root(Config.fromfile(training.config), root)
     options = {'train_cfg.max_epochs': training.epochs, 'train_cfg.val_interval': training.epochs}
     config = with_options(config, {**options, **training.options})
-    return repeatable(config, seed)
+    return with_seed(config, seed)
 
 
-def repeatable(config: Config, seed: int) -> Config:
-    """A config whose training has a seed, and ends as if it had not been interrupted."""
+def with_seed(config: Config, seed: int) -> Config:
+    """A config whose training has a seed."""
     config.randomness = {**config.get('randomness', {}), 'seed': seed}
-    hooks = [dict(type='EpochSeedHook'), dict(type='ValidateOnResumeHook')]
-    config.custom_hooks = [*config.get('custom_hooks', []), *hooks]
     return config
 
 
@@ -166,4 +164,4 @@ def segmentor_config(
         mix.ratio = ratio
         mix.synthetic.data_root = str(pairs)
     config.train_cfg.max_epochs = plan.epochs
-    return repeatable(config, seed)
+    return with_seed(config, seed)

@@ -1,6 +1,8 @@
 """AtomicCheckpointHook: whenever training is killed, a whole checkpoint stands on disk."""
 
 import os
+import re
+from pathlib import Path
 
 from mmengine.dist import is_main_process
 from mmengine.fileio import LocalBackend, register_backend
@@ -9,6 +11,7 @@ from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 
 from ..files import write_atomically
+from .work_dir import MARK, checkpoint_folder
 
 
 class AtomicLocalBackend(LocalBackend):
@@ -20,12 +23,11 @@ class AtomicLocalBackend(LocalBackend):
         Args:
             obj: Content.
             filepath: Path.
+
+        Raises:
+            OSError: Disk full, or no permission; it names the file. What stood there stays.
         """
-        temporary = f'{filepath}.tmp'
-        super().put(obj, temporary)
-        with open(temporary, 'rb') as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, filepath)
+        write_atomically(filepath, obj)
 
 
 register_backend('atomic_local', AtomicLocalBackend, force=True)
@@ -33,31 +35,99 @@ register_backend('atomic_local', AtomicLocalBackend, force=True)
 
 @HOOKS.register_module()
 class AtomicCheckpointHook(CheckpointHook):
-    """`CheckpointHook` that writes atomically and removes old checkpoints only once the new one is whole.
+    """`CheckpointHook` that writes atomically, and removes old checkpoints only once the new one is whole.
 
-    mmengine's own removes first and writes in place: killed in between, it leaves no checkpoint, or half of one.
+    mmengine's own removes first and writes in place: killed in between, it leaves no checkpoint, or half of one. It
+    also removes whatever file the checkpoint it resumed from names as the best one so far, wherever that lies; here
+    files are known by their names in the folder of the checkpoints, so that a copied work directory leaves the
+    original alone, and one that was moved goes on with its own.
 
     Args:
         **kwargs: Of `mmengine.hooks.CheckpointHook`.
     """
 
+    def __init__(self, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self._outdated: list[str | None] = []  # files to be removed once the next checkpoint is whole
+
     def before_train(self, runner: Runner) -> None:
-        """Puts the atomic backend in place."""
-        if self.backend_args is None and self.file_client_args is None:
+        """Puts the atomic backend in place, and finds the files of the training that is resumed."""
+        local = self.file_client_args is None and '://' not in str(self.out_dir or '')
+        if local and self.backend_args is None:
             self.backend_args = dict(backend='atomic_local')
+        if local:
+            self._find_files(runner)
         super().before_train(runner)
-        self._outdated: list[str] = []
-        # The hook's removals go through its file backend, as an attribute of this object alone.
-        self.file_backend.remove = self._outdated.append
+        # The removals in mmengine's part of the hook go through its file backend, as an attribute of this object alone.
+        self._remove, self.file_backend.remove = self.file_backend.remove, self._outdated.append
+        self._remove_outdated()
+
+    def _find_files(self, runner: Runner) -> None:
+        """Has the files that a checkpoint names be those of these names in the folder of this training."""
+        hub, folder = runner.message_hub, checkpoint_folder(runner.work_dir, self.out_dir)
+        info = dict(hub.runtime_info)
+        for name in [name for name in info if name == 'last_ckpt' or name.startswith('best_ckpt')]:
+            hub.update_info(name, file_inside(folder, info[name]))
+        if 'keep_ckpt_ids' in info:
+            hub.update_info('keep_ckpt_ids', [number for number in info['keep_ckpt_ids'] if isinstance(number, int)])
+        # A training that is killed between the writing and the removing leaves files that are superseded.
+        self.last_ckpt = file_inside(folder, info.get('last_ckpt'))
+        self._outdated = [file_inside(folder, name) for name in info.get('outdated_ckpts', [])]
+        for best in [hub.get_info(name) for name in info if name.startswith('best_ckpt')]:
+            self._outdated += numbered_siblings(best) if best else []
+
+    def best_paths(self) -> list[str]:
+        """The files of the best weights."""
+        paths = [getattr(self, 'best_ckpt_path', None), *getattr(self, 'best_ckpt_path_dict', {}).values()]
+        return [path for path in paths if path]
+
+    def _remove_outdated(self) -> None:
+        """Removes what the last checkpoint on disk supersedes."""
+        current = {self.last_ckpt, *self.best_paths()}
+        for path in self._outdated:
+            if is_main_process() and path and path not in current and self.file_backend.isfile(path):
+                self._remove(path)
+        self._outdated.clear()
 
     def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
-        super()._save_checkpoint_with_step(runner, step, meta)
+        """Writes a checkpoint, then the note which one it is; then removes what it supersedes."""
+        if self.max_keep_ckpts > 0 and step not in self.keep_ckpt_ids:
+            if len(self.keep_ckpt_ids) == self.max_keep_ckpts:
+                oldest = self.filename_tmpl.format(self.keep_ckpt_ids.popleft())
+                self._outdated.append(self.file_backend.join_path(self.out_dir, oldest))
+            self.keep_ckpt_ids.append(step)
+            runner.message_hub.update_info('keep_ckpt_ids', list(self.keep_ckpt_ids))
+        name = self.filename_tmpl.format(step)
+        self.last_ckpt = self.file_backend.join_path(self.out_dir, name)
+        runner.message_hub.update_info('last_ckpt', self.last_ckpt)
+        # For the next start, if this one is killed between the writing and the removing.
+        runner.message_hub.update_info('outdated_ckpts', [os.path.basename(path) for path in self._outdated])
+        runner.save_checkpoint(
+            self.out_dir,
+            name,
+            self.file_client_args,
+            save_optimizer=self.save_optimizer,
+            save_param_scheduler=self.save_param_scheduler,
+            meta=meta,
+            by_epoch=self.by_epoch,
+            backend_args=self.backend_args,
+            **self.args,
+        )
         if is_main_process():
-            # mmengine wrote it in place; a kill in between would leave it empty.
-            write_atomically(os.path.join(runner.work_dir, 'last_checkpoint'), self.last_ckpt.encode())
-        current = {self.last_ckpt, getattr(self, 'best_ckpt_path', None)}
-        current |= set(getattr(self, 'best_ckpt_path_dict', {}).values())
-        for path in self._outdated:
-            if path not in current and os.path.exists(path):
-                os.remove(path)
-        self._outdated.clear()
+            write_atomically(os.path.join(runner.work_dir, MARK), self.last_ckpt.encode())
+        self._remove_outdated()
+
+
+def file_inside(folder: Path, path: object) -> str | None:
+    """The file of a folder that has the name of another path; None if there is none."""
+    found = folder / os.path.basename(str(path or ''))
+    return str(found) if found.is_file() else None
+
+
+def numbered_siblings(path: str) -> list[str]:
+    """The other files of a folder that are named like one but for the last number in the name."""
+    head, number, tail = re.fullmatch(r'(.*?)(\d*)(\D*)', os.path.basename(path)).groups()
+    pattern = re.escape(head) + r'\d+' + re.escape(tail)
+    folder = os.path.dirname(path)
+    others = [name for name in os.listdir(folder) if number and re.fullmatch(pattern, name)]
+    return [os.path.join(folder, name) for name in others if name != os.path.basename(path)]

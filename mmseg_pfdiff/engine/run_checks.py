@@ -1,57 +1,157 @@
-"""What would stop a run late or unclearly, looked for before it starts."""
+"""What would stop a run late or unclearly, looked for in its config before it starts."""
 
+import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from mmengine.config import Config
-from mmseg.registry import DATASETS
+from mmengine.device import get_device
+from mmseg.models.decode_heads.decode_head import BaseDecodeHead
+from mmseg.registry import DATASETS, MODELS
 
-# Keys under which a data set holds the config of another one.
-INNER = ('dataset', 'datasets', 'real', 'synthetic')
+from ..datasets.conversion_folder import check_finished
+from ..datasets.dataset_configs import data_sets
+
+WITHOUT_VALIDATION = 'To train without validation: --cfg-options val_cfg=None val_dataloader=None val_evaluator=None'
 
 
 def check_run(config: Config, parts: Sequence[str]) -> None:
-    """Refuses a run whose data are not there, that has no epochs, or whose network has another number of classes.
+    """Refuses a run whose data are not there, that cannot be trained as its config says, or whose classes do not fit.
 
     Args:
         config: Of the run.
         parts: Parts of the run that will be used, of 'train', 'val' and 'test'.
 
     Raises:
-        FileNotFoundError: The folder of a data set is missing.
-        ValueError: Epochs or classes that do not fit.
+        FileNotFoundError: The folder of a data set is missing, or holds no image.
+        ValueError: The length of training, the precision or the classes do not fit.
     """
-    epochs = config.get('train_cfg', {}).get('max_epochs', 1)
-    if 'train' in parts and epochs < 1:
-        raise ValueError(f'train_cfg.max_epochs must be at least 1, got {epochs}.')
-    head = config.get('model', {}).get('decode_head', {})
+    if 'train' in parts:
+        check_length(config.get('train_cfg') or {})
+        check_precision(config.get('optim_wrapper') or {})
+    heads = class_counts(config.get('model', {}))
     for part in parts:
         loader = config.get(f'{part}_dataloader') or {}
-        for dataset in data_sets(loader.get('dataset', {})):
-            where = f'{part}_dataloader: {dataset["type"]}'
-            root = dataset.get('data_root')
-            if root and '://' not in root and not Path(root).is_dir():
-                raise FileNotFoundError(
-                    f'{where}: no folder {root}. Convert the data set or generate the pairs first, or say where they '
-                    f'are: --cfg-options {part}_dataloader.dataset....data_root=FOLDER'
-                )
-            classes = class_names(dataset)
-            if classes and isinstance(head, Mapping) and head.get('num_classes', len(classes)) != len(classes):
-                raise ValueError(
-                    f'{where} has {len(classes)} classes ({", ".join(classes)}), the network '
-                    f'{head["num_classes"]}. Set model.decode_head.num_classes={len(classes)}.'
-                )
+        for dataset in data_sets(loader.get('dataset')):
+            check_folders(dataset, part)
+            check_classes(dataset, part, heads)
 
 
-def data_sets(config: Mapping) -> Iterator[Mapping]:
-    """The configs of the data sets in a config, those inside wrappers too."""
-    if 'type' in config:
-        yield config
-    for key in INNER:
-        inner = config.get(key, [])
-        for one in [inner] if isinstance(inner, Mapping) else inner:
-            if isinstance(one, Mapping):
-                yield from data_sets(one)
+def check_length(loop: Mapping) -> None:
+    """Sees that training has an end, and validation an interval.
+
+    Raises:
+        ValueError: A number below 1, or no whole number.
+    """
+    for name in ('max_epochs', 'max_iters', 'val_interval'):
+        number = loop.get(name)
+        if number is not None and (not isinstance(number, int | float) or number < 1 or number != int(number)):
+            raise ValueError(f'train_cfg.{name} must be at least 1, got {number!r}.')
+
+
+def check_precision(optimizer: Mapping) -> None:
+    """Sees that mixed precision is asked for on a GPU only.
+
+    Raises:
+        ValueError: It is not.
+    """
+    if 'AmpOptimWrapper' in str(optimizer.get('type')) and get_device() == 'cpu':
+        raise ValueError(
+            'Mixed precision (--amp, or optim_wrapper.type=AmpOptimWrapper) needs a GPU, and there is none: train '
+            'without it.'
+        )
+
+
+def check_folders(dataset: Mapping, part: str) -> None:
+    """Sees that the files of a data set are there.
+
+    Args:
+        dataset: Its config.
+        part: What it is for: 'train', 'val' or 'test'.
+
+    Raises:
+        FileNotFoundError: They are not.
+        DataError: Their conversion was stopped before its end.
+    """
+    where = f'{part}_dataloader: {type_name(dataset)}'
+    advice = f' {WITHOUT_VALIDATION}' if part == 'val' else ''
+    root = dataset.get('data_root')
+    folders = [data_folder(dataset, kind) for kind in ('img_path', 'seg_map_path')]
+    if '://' in str(root or folders[0]):  # not on this machine
+        return
+    for folder in filter(None, [root, *folders]):
+        check_finished(folder)
+        if not Path(folder).is_dir():
+            raise FileNotFoundError(
+                f'{where}: no folder {folder}. Convert the data set or generate the pairs first, or say where they '
+                f'are: --cfg-options {part}_dataloader.dataset....data_root=FOLDER{advice}'
+            )
+    suffix = dataset.get('img_suffix') or default_of(dataset['type'], 'img_suffix')
+    listed = dataset.get('ann_file')  # a file with the names
+    if folders[0] and suffix and not listed and next(folders[0].rglob(f'*{suffix}'), None) is None:
+        raise FileNotFoundError(f'{where}: no image (*{suffix}) in {folders[0]}.{advice}')
+
+
+def default_of(kind: str | type, argument: str) -> str | None:
+    """The default of an argument of the class of a data set; None where it has none."""
+    signature = inspect.signature(DATASETS.get(kind) if isinstance(kind, str) else kind)
+    default = signature.parameters[argument].default if argument in signature.parameters else None
+    return default if isinstance(default, str) else None
+
+
+def check_classes(dataset: Mapping, part: str, counts: Mapping[str, int]) -> None:
+    """Sees that a network has as many classes as a data set.
+
+    Args:
+        dataset: Config of the data set.
+        part: What it is for.
+        counts: Of :func:`class_counts`.
+
+    Raises:
+        ValueError: It has not.
+    """
+    classes = class_names(dataset)
+    for path, number in counts.items():
+        if classes and number != len(classes):
+            raise ValueError(
+                f'{part}_dataloader: {type_name(dataset)} has {len(classes)} classes ({", ".join(classes)}), the '
+                f'network {number}. Set {path}={len(classes)}.'
+            )
+
+
+def class_counts(model: Mapping) -> dict[str, int]:
+    """The settings of a model that say how many classes it knows, by their dotted paths.
+
+    Args:
+        model: Its config.
+
+    Returns:
+        Path -> number. Left out are heads beside the main one that make targets of their own.
+    """
+    counts = {}
+    for path, head in [*_heads(model, 'decode_head'), *_heads(model, 'auxiliary_head')]:
+        kind = MODELS.get(head['type']) if isinstance(head.get('type'), str) else head.get('type')
+        own_targets = getattr(kind, 'loss_by_feat', None) is not BaseDecodeHead.loss_by_feat
+        if 'num_classes' in head and not (own_targets and 'auxiliary' in path):
+            counts[f'{path}.num_classes'] = head['num_classes']
+    preprocessor = model.get('data_preprocessor') or {}
+    if 'num_classes' in preprocessor:
+        counts['model.data_preprocessor.num_classes'] = preprocessor['num_classes']
+    return counts
+
+
+def _heads(model: Mapping, name: str) -> Iterator[tuple[str, Mapping]]:
+    """The configs of the heads under a name, one or several, with their paths."""
+    heads = model.get(name) or []
+    if isinstance(heads, Mapping):
+        yield f'model.{name}', heads
+    else:
+        yield from ((f'model.{name}.{place}', head) for place, head in enumerate(heads))
+
+
+def type_name(config: Mapping) -> str:
+    """The name of the class that a config is of."""
+    return config['type'] if isinstance(config['type'], str) else config['type'].__name__
 
 
 def data_folder(dataset: Mapping, kind: str) -> Path | None:

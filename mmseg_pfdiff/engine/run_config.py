@@ -3,7 +3,12 @@
 import argparse
 from pathlib import Path
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config, ConfigDict, DictAction
+
+from .work_dir import MARK
+
+# As in configs/_base_/default_runtime.py, for configs that have another base.
+OWN_HOOKS = dict(repeatable='RepeatableTrainingHook', resume='ResumeHook', validate_on_resume='ValidateOnResumeHook')
 
 
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,9 +32,43 @@ def read_run_config(args: argparse.Namespace) -> Config:
 
     Returns:
         The config; `work_dir` and `launcher` are set.
+
+    Raises:
+        ValueError: The config lies in a work directory, and names another one.
     """
     config = Config.fromfile(args.config)
     config.merge_from_dict(args.cfg_options or {})
-    config.work_dir = args.work_dir or config.get('work_dir') or f'work_dirs/{Path(args.config).stem}'
+    own, named = Path(args.config).parent, config.get('work_dir')
+    if named and not args.work_dir and (own / MARK).exists() and Path(named).resolve() != own.resolve():
+        raise ValueError(
+            f'{args.config} lies in a work directory that was copied or moved: it names {named}. Say which one is '
+            f'meant: --work-dir {own} or --work-dir {named}.'
+        )
+    config.work_dir = args.work_dir or named or f'work_dirs/{Path(args.config).stem}'
     config.launcher = args.launcher
     return config
+
+
+def use_own_hooks(config: Config) -> None:
+    """Has a training of any config keep whole checkpoints, and go on as if it had not been interrupted.
+
+    Args:
+        config: Of a training. Changed in place. Hooks that it sets itself stay; None leaves one of them out.
+    """
+    hooks = config.setdefault('default_hooks', ConfigDict())
+    checkpoint = hooks.setdefault('checkpoint', ConfigDict(interval=1))
+    if checkpoint is not None and checkpoint.get('type', 'CheckpointHook') == 'CheckpointHook':
+        checkpoint.type = 'AtomicCheckpointHook'
+    for name, kind in OWN_HOOKS.items():
+        if hooks.setdefault(name, ConfigDict(type=kind)) is None:
+            del hooks[name]
+
+
+def use_mixed_precision(config: Config) -> None:
+    """Has a training compute in mixed precision.
+
+    Args:
+        config: Of a training. Changed in place.
+    """
+    config.optim_wrapper.type = 'AmpOptimWrapper'
+    config.optim_wrapper.setdefault('loss_scale', 'dynamic')

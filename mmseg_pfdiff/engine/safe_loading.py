@@ -58,12 +58,13 @@ ALLOWED = [
 ]
 
 
-def load_from_file(filename: str, map_location: Any = None) -> dict:
+def load_from_file(filename: str | os.PathLike, map_location: Any = None, mmap: bool = False) -> dict:
     """Loads a local checkpoint; code in it is refused, not run.
 
     Args:
         filename: Path.
         map_location: As of `torch.load`.
+        mmap: Read the weights only when they are used: for a look at the rest of a large file.
 
     Returns:
         The checkpoint.
@@ -77,7 +78,7 @@ def load_from_file(filename: str, map_location: Any = None) -> dict:
         raise FileNotFoundError(f'{filename} can not be found. Give the path of a checkpoint (.pth).')
     try:
         with torch.serialization.safe_globals(ALLOWED):
-            return torch.load(filename, map_location=map_location, weights_only=True)
+            checkpoint = torch.load(filename, map_location=map_location, weights_only=True, mmap=mmap)
     except (torch.OutOfMemoryError, MemoryError):
         raise
     except Exception as error:  # what a damaged pickle raises is anything
@@ -88,6 +89,11 @@ def load_from_file(filename: str, map_location: Any = None) -> dict:
             f'{filename} was not loaded: it is damaged, or it holds objects other than weights and logs, which could '
             f'run code. Ask its author for the weights alone (a file of `checkpoint["state_dict"]`). Reason: {reason}'
         ) from error
+    meta = checkpoint.get('meta') if isinstance(checkpoint, dict) else None
+    if isinstance(meta, dict):
+        # Old programs stored their config under this name. Resuming, mmengine's Runner would run it as a program.
+        meta.pop('config', None)
+    return checkpoint
 
 
 def load_from_url(url: str, map_location: Any = None) -> dict:

@@ -75,12 +75,18 @@ def test_at_every_write_a_whole_checkpoint_stands_on_disk(tmp_path, monkeypatch)
         for path in standing:
             torch.load(path, weights_only=False)
         seen.append((os.path.basename(target), len(standing)))
+        if (tmp_path / 'last_checkpoint').exists() and os.path.basename(target).startswith('epoch'):
+            os.link(tmp_path / 'last_checkpoint', f'{target}.mark_before')
         replace(source, target)
 
     monkeypatch.setattr(os, 'replace', watch)
     make_runner(tmp_path, max_keep_ckpts=1).train()
     written = [count for name, count in seen if name.startswith('epoch')]
     assert written[0] == 0 and all(count == 1 for count in written[1:]) and len(written) == 4
+    # A mark that is written in place would have changed under its other name, too, and be empty for a moment.
+    for epoch in (2, 3, 4):
+        before = (tmp_path / f'epoch_{epoch}.pth.mark_before').read_text()
+        assert before == str(tmp_path / f'epoch_{epoch - 1}.pth')
 
 
 def test_resume_goes_on_where_training_stopped(tmp_path):

@@ -12,7 +12,4 @@ default_hooks = dict(checkpoint=dict(interval=100), visualization=dict(_delete_=
 # Each process draws noise of its own.
 randomness = dict(seed=None, diff_rank_seed=True)
 # Averages over the last tenth of training at first, over 10,000 steps later on.
-custom_hooks = [
-    dict(type='EMAHook', ema_type='MomentumAnnealingEMA', momentum=1e-4, gamma=10),
-    dict(type='FreshNoiseHook'),
-]
+custom_hooks = [dict(type='EMAHook', ema_type='MomentumAnnealingEMA', momentum=1e-4, gamma=10)]

@@ -12,4 +12,3 @@ val_cfg = dict()
 default_hooks = dict(checkpoint=dict(interval=100), visualization=dict(_delete_=True, type='PairPictureHook'))
 # Each process draws noise of its own.
 randomness = dict(seed=None, diff_rank_seed=True)
-custom_hooks = [dict(type='FreshNoiseHook')]

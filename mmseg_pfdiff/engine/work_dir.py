@@ -1,0 +1,144 @@
+"""The files of trainings in a work directory: which one to go on from, which ones are in the way."""
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from ..files import TEMPORARY, write_atomically
+from .resume_hook import check_same_run
+from .safe_loading import load_from_file
+
+MARK = 'last_checkpoint'
+TEMPLATES = ('epoch_{}.pth', 'iter_{}.pth')
+
+
+def checkpoint_folder(work_dir: str | os.PathLike, out_dir: str | os.PathLike | None = None) -> Path:
+    """Where the checkpoints of a training lie.
+
+    Args:
+        work_dir: Of the training.
+        out_dir: Of its checkpoint hook: a folder that has one of the work directory's name in it.
+
+    Returns:
+        The folder.
+    """
+    if out_dir is None or Path(out_dir) == Path(work_dir):
+        return Path(work_dir)
+    return Path(out_dir, Path(work_dir).absolute().name)
+
+
+def folders_of(config: Mapping) -> tuple[Path, Path]:
+    """The work directory of a config, and the folder of its checkpoints."""
+    return Path(config['work_dir']), checkpoint_folder(config['work_dir'], _hook(config).get('out_dir'))
+
+
+def checkpoint_files(config: Mapping, best: bool = True) -> list[Path]:
+    """Files of checkpoints that trainings have left, the newest first.
+
+    Args:
+        config: Has `work_dir`.
+        best: The best and the published weights, too, which training cannot go on from.
+
+    Returns:
+        Paths, by falling number of epoch or iteration.
+    """
+    found = []
+    for template in {*TEMPLATES, _hook(config).get('filename_tmpl') or TEMPLATES[0]}:
+        stem, suffix = (re.escape(part).replace(re.escape('{}'), r'(\d+)') for part in os.path.splitext(template))
+        pattern = f'(?:best_.+_)?{stem}(?:-[0-9a-f]{{8}})?{suffix}' if best else stem + suffix
+        matches = {path: re.fullmatch(pattern, path.name) for path in folders_of(config)[1].glob('*')}
+        found += [(int(match[1]), path) for path, match in matches.items() if match and path.is_file()]
+    return [path for _, path in sorted(found, reverse=True)]
+
+
+def _hook(config: Mapping) -> Mapping:
+    """Settings of the checkpoint hook."""
+    return (config.get('default_hooks') or {}).get('checkpoint') or {}
+
+
+def checkpoint_to_resume(config: Mapping) -> Path | None:
+    """The checkpoint that training goes on from: the one that `last_checkpoint` names, else the newest whole one.
+
+    It is looked up by its name: the work directory may be a copy, or have been moved, and what lies elsewhere is not
+    gone on from.
+
+    Args:
+        config: Has `work_dir`.
+
+    Returns:
+        A whole checkpoint with the state of the optimizer; None if there is none at all.
+
+    Raises:
+        ValueError: There are checkpoints, but not one to go on from.
+    """
+    work_dir, folder = folders_of(config)
+    mark = work_dir / MARK
+    named = folder / Path(mark.read_text(errors='replace').strip()).name if mark.is_file() else None
+    paths = checkpoint_files(config, best=False)
+    problems = []
+    for path in sorted(paths, key=lambda path: path != named):
+        try:
+            if 'optimizer' in load_from_file(path, map_location='cpu', mmap=True):
+                return path
+            problems.append(f'{path} has no state of the optimizer')
+        except ValueError as error:
+            problems.append(str(error))
+        print(f'Passed over: {problems[-1]}')
+    if problems or checkpoint_files(config):
+        left = problems[0] if problems else f'{checkpoint_files(config)[0]} holds weights alone'
+        raise ValueError(
+            f'{folder} holds no checkpoint that training can go on from: {left}. Start in another --work-dir, or with '
+            '--overwrite in this one, which removes what is left of the old training.'
+        )
+    return None
+
+
+def prepare_work_dir(config: Mapping, resume: bool, overwrite: bool) -> None:
+    """Clears what interruptions have left in a work directory, and sees that no training is written over another.
+
+    Args:
+        config: Has `work_dir`.
+        resume: Training is to go on.
+        overwrite: Checkpoints there are to be removed.
+
+    Raises:
+        ValueError: A training is there that is neither to go on nor to be removed, or that cannot go on.
+    """
+    work_dir, folder = folders_of(config)
+    for pattern in (f'.*.*{TEMPORARY}', '*.pth.tmp'):
+        for path in {*work_dir.glob(pattern), *folder.glob(pattern)}:
+            path.unlink()
+    old = checkpoint_files(config)
+    if overwrite:
+        for path in [work_dir / MARK, *old, *work_dir.glob('pairs/epoch_*.png')]:
+            path.unlink(missing_ok=True)
+    elif resume:
+        path = checkpoint_to_resume(config)
+        if path is None:
+            print(f'There is no checkpoint in {folder}: training starts from the beginning.')
+        else:
+            check_same_run(config, load_from_file(path, map_location='cpu', mmap=True)['meta'])
+            write_atomically(work_dir / MARK, str(path.absolute()).encode())
+    elif old:
+        raise ValueError(
+            f'{folder} holds the checkpoints of a training ({old[0].name}). Give --resume to go on with it, another '
+            '--work-dir, or --overwrite to remove them first.'
+        )
+
+
+def describe_result(config: Mapping) -> str:
+    """Where the result of a training lies.
+
+    Args:
+        config: Has `work_dir`.
+
+    Returns:
+        A line or two.
+    """
+    mark, folder = folders_of(config)[0] / MARK, folders_of(config)[1]
+    if not mark.is_file():
+        return f'Done, without a checkpoint in {folder}.'
+    lines = [f'Done. The last checkpoint is {folder / Path(mark.read_text()).name}']
+    lines += [f'The best one is {path}' for path in checkpoint_files(config) if path.name.startswith('best_')]
+    return '\n'.join(lines)

@@ -1,0 +1,111 @@
+"""A training that is interrupted and resumed against one that is not, by the command line, with worker processes."""
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.hooks import Hook
+from mmengine.runner.checkpoint import CheckpointLoader
+from mmseg.registry import HOOKS
+
+from ..running import ROOT, run_tool
+
+TINY_UNET = dict(block_out_channels=(8, 16), layers_per_block=1, norm_num_groups=4, patch_size=2)
+MODELS = {
+    'pf-diffseg_tiny-64x64': {'unet': TINY_UNET, 'data_preprocessor.size': 32, 'sampler.steps': 2},
+    'dcgan_tiny-64x64': {'base_channels': 8, 'data_preprocessor.size': 32},
+    'pix2pixhd_tiny-64x64': {
+        'generator.base_channels': 4,
+        'discriminator.base_channels': 4,
+        'data_preprocessor.size': 32,
+    },
+    'unet_r18_128x128_real': {
+        'backbone.name': 'mobilenet_v2',
+        'decode_head.in_channels': [3, 16, 24, 32, 96, 1280],
+        'decode_head.decoder_cfg.decoder_channels': (16, 8, 8, 8, 8),
+        'decode_head.dropout_ratio': 0.1,
+        'data_preprocessor.size': (64, 64),
+        'test_cfg.crop_size': (64, 64),
+        'test_cfg.stride': (64, 64),
+    },
+}
+
+
+@HOOKS.register_module()
+class Interrupt(Hook):
+    """Ctrl-C after an iteration."""
+
+    def __init__(self, iteration):
+        self.iteration = iteration
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        if runner.iter + 1 == self.iteration:
+            raise KeyboardInterrupt
+
+
+def write_config(name, data, path, stop=None, **options):
+    """A config of two epochs of two iterations, the second with a smaller batch."""
+    config = Config.fromfile(ROOT / f'configs/pfdiff/{name}.py')
+    options |= {f'model.{key}': value for key, value in MODELS[name].items()}
+    for part in ('train', 'val'):
+        options |= {
+            f'{part}_dataloader.dataset.data_root': str(data),
+            f'{part}_dataloader.num_workers': 2 if part == 'train' else 0,
+            f'{part}_dataloader.persistent_workers': part == 'train',
+            f'{part}_dataloader.dataset.serialize_data': False,
+        }
+    options |= {
+        'train_dataloader.batch_size': 4,
+        'train_dataloader.sampler': dict(type='FixedLengthSampler', length=6),
+        'train_cfg.max_epochs': 2,
+        'train_cfg.val_interval': 1,
+        'default_hooks.checkpoint.interval': 1,
+        **options,
+    }
+    config.merge_from_dict(options)
+    if 'pipeline' in config.train_dataloader.dataset and 'unet' in name:
+        config.train_dataloader.dataset.pipeline[2].crop_size = (64, 64)
+    else:
+        config.val_dataloader.sampler.num = 2
+    if stop is not None:
+        config.custom_hooks = [*config.get('custom_hooks', []), dict(type='Interrupt', iteration=stop)]
+    config.dump(path)
+    return path
+
+
+def tensors(path):
+    """Everything in a checkpoint that training goes on with, by name."""
+    checkpoint = CheckpointLoader.load_checkpoint(str(path))
+    found = {}
+
+    def walk(value, name):
+        if isinstance(value, torch.Tensor):
+            found[name] = value
+        elif isinstance(value, dict):
+            for key, item in value.items():
+                walk(item, f'{name}.{key}')
+        elif isinstance(value, (list, tuple)):
+            walk(dict(enumerate(value)), name)
+        else:
+            found[name] = torch.tensor(float(value)) if isinstance(value, (int, float)) else torch.zeros(0)
+
+    for key in ('state_dict', 'ema_state_dict', 'optimizer', 'param_schedulers'):
+        walk(checkpoint.get(key, {}), key)
+    return found
+
+
+def assert_equal_training(one, other):
+    one, other = tensors(one), tensors(other)
+    assert list(one) == list(other)
+    assert [name for name in one if not torch.equal(one[name], other[name])] == []
+
+
+@pytest.mark.parametrize('name', MODELS)
+def test_a_resumed_training_equals_an_uninterrupted_one(name, demo_data, tmp_path):
+    seed = {'randomness.seed': 3}
+    run_tool('train.py', write_config(name, demo_data, tmp_path / 'run.py', **seed), '--work-dir', tmp_path / 'whole')
+    stopped = write_config(name, demo_data, tmp_path / 'stopped.py', stop=3, **seed)
+    with pytest.raises(SystemExit):
+        run_tool('train.py', stopped, '--work-dir', tmp_path / 'parts')
+    assert [path.name for path in (tmp_path / 'parts').glob('epoch_*.pth')] == ['epoch_1.pth']
+    run_tool('train.py', tmp_path / 'run.py', '--work-dir', tmp_path / 'parts', '--resume')
+    assert_equal_training(tmp_path / 'whole/epoch_2.pth', tmp_path / 'parts/epoch_2.pth')
