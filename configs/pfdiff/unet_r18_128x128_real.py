@@ -8,7 +8,5 @@ model = dict(
 )
 train_pipeline = [*_base_.train_pipeline[:2], dict(type='RandomCrop', crop_size=(128, 128)), *_base_.train_pipeline[2:]]
 train_dataloader = dict(batch_size=16, num_workers=1, dataset=dict(pipeline=train_pipeline))
-val_dataloader = dict(num_workers=1)
-test_dataloader = dict(num_workers=1)
 optim_wrapper = dict(optimizer=dict(lr=1e-3))
 train_cfg = dict(max_epochs=20)

@@ -1,7 +1,5 @@
 """IoU and pixel accuracy over the test set and for each micrograph."""
 
-import csv
-import io
 import json
 import math
 from collections.abc import Sequence
@@ -14,8 +12,10 @@ from mmseg.registry import METRICS
 from prettytable import PrettyTable
 from torch import Tensor
 
+from ..csv_files import csv_text
 from ..files import write_atomically
-from .prediction_files import relative_name, write_prediction
+from .confusion import confusion_matrix
+from .prediction_files import MicrographNames, write_prediction
 
 ABSENT = '-'
 
@@ -60,6 +60,7 @@ class MicrographIoUMetric(IoUMetric):
         super().__init__(**kwargs)
         # mmseg's own would write them under their file names alone, and without palette.
         self.predictions_dir, self.image_root, self.format_only = output_dir, image_root, format_only
+        self.names = MicrographNames(image_root, output_dir is not None or report_file is not None)
         self.report_file = None if report_file is None else Path(report_file)
         if self.report_file is not None and self.report_file.suffix not in ('.json', '.csv'):
             raise ValueError(f'report_file must end in .json or .csv, got {report_file!r}.')
@@ -73,20 +74,28 @@ class MicrographIoUMetric(IoUMetric):
                 and `img_path`.
 
         Raises:
-            ValueError: A label is neither a class nor the ignored one.
+            ValueError: A label is neither a class nor the ignored one, a prediction and its label map differ in size,
+                or two micrographs have one name.
             KeyError: A sample has no `img_path`.
         """
-        if any('img_path' not in sample for sample in data_samples):
-            raise KeyError("A sample has no 'img_path' to name its micrograph: add it to PackSegInputs' meta_keys.")
-        names = [relative_name(sample['img_path'], self.image_root) for sample in data_samples]
-        if self.predictions_dir is not None:
-            for name, sample in zip(names, data_samples, strict=True):
-                label = sample['pred_sem_seg']['data'][0].cpu().numpy()
-                write_prediction(self.predictions_dir, name, sample['img_path'], label, self.dataset_meta['palette'])
-        before = len(self.results)
-        super().process(data_batch, data_samples)
-        if not self.format_only:
-            self.results[before:] = zip(names, self.results[before:], strict=True)
+        num_classes = len(self.dataset_meta['classes'])
+        for sample in data_samples:
+            if 'img_path' not in sample:
+                raise KeyError("A sample has no 'img_path' to name its micrograph: add it to PackSegInputs' meta_keys.")
+            path, predicted = sample['img_path'], sample['pred_sem_seg']['data'][0]
+            name = self.names.add(path)
+            areas = None
+            if not self.format_only:
+                try:
+                    areas = self.intersect_and_union(
+                        predicted, sample['gt_sem_seg']['data'][0], num_classes, self.ignore_index
+                    )
+                except ValueError as error:
+                    raise ValueError(f'{path}: {error}') from error
+            self.results.append((name, areas))
+            if self.predictions_dir is not None:
+                palette = self.dataset_meta['palette']
+                write_prediction(self.predictions_dir, name, path, predicted.cpu().numpy(), palette)
 
     @staticmethod
     def intersect_and_union(
@@ -104,18 +113,9 @@ class MicrographIoUMetric(IoUMetric):
             Intersection, union, predicted and labelled pixels, each (K,) int64 on the CPU.
 
         Raises:
-            ValueError: A label is out of range, e.g. because the data set's classes do not fit its label maps.
+            ValueError: As :func:`confusion_matrix`.
         """
-        mask = label != ignore_index
-        pred_label, label = pred_label[mask].long(), label[mask].long()
-        for name, values in (('label', label), ('prediction', pred_label)):
-            if values.numel() and not 0 <= int(values.min()) <= int(values.max()) < num_classes:
-                raise ValueError(
-                    f'A {name} must be 0..{num_classes - 1} (labels also {ignore_index}, ignored), '
-                    f'got {sorted(set(values.unique().tolist()))}.'
-                )
-        confusion = torch.bincount(label * num_classes + pred_label, minlength=num_classes**2).cpu()
-        confusion = confusion.view(num_classes, num_classes)
+        confusion = confusion_matrix(pred_label, label, num_classes, ignore_index)
         intersect, predicted, labelled = confusion.diag(), confusion.sum(0), confusion.sum(1)
         return intersect, predicted + labelled - intersect, predicted, labelled
 
@@ -217,14 +217,10 @@ def write_report(path: Path, rows: Sequence[dict]) -> None:
     if path.suffix == '.json':
         text = json.dumps(list(rows), indent=2) + '\n'
     else:
-        buffer = io.StringIO()
-        writer = csv.writer(buffer, lineterminator='\n')
         by_class = [f'{key}.{name}' for key in ('IoU', 'fraction_error') for name in rows[0][key]]
-        writer.writerow(['micrograph', 'aAcc', 'mIoU', *by_class])
-        for row in rows:
-            values = [*row['IoU'].values(), *row['fraction_error'].values()]
-            writer.writerow([row['micrograph'], row['aAcc'], row['mIoU'], *values])
-        text = buffer.getvalue()
+        values = ([*row['IoU'].values(), *row['fraction_error'].values()] for row in rows)
+        cells = ([row['micrograph'], row['aAcc'], row['mIoU'], *line] for row, line in zip(rows, values, strict=True))
+        text = csv_text([['micrograph', 'aAcc', 'mIoU', *by_class], *cells])
     write_atomically(path, text.encode())
 
 

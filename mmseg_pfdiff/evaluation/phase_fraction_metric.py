@@ -9,7 +9,8 @@ from mmengine.logging import print_log
 from mmseg.registry import METRICS
 from prettytable import PrettyTable
 
-from ..phases import IGNORE_INDEX, phase_fractions
+from ..phases import IGNORE_INDEX
+from .confusion import confusion_matrix
 from .prediction_files import relative_name
 
 
@@ -48,14 +49,11 @@ class PhaseFractionMetric(BaseMetric):
         """
         num_classes = len(self.dataset_meta['classes'])
         for sample in data_samples:
-            label = sample['gt_sem_seg']['data'][0].cpu()
-            known = label != self.ignore_index
-            if not known.any():
-                continue
-            predicted = torch.where(known, sample['pred_sem_seg']['data'][0].cpu(), IGNORE_INDEX)
-            label = torch.where(known, label, IGNORE_INDEX)
-            found = [100 * phase_fractions(part, num_classes) for part in (predicted, label)]
-            self.results.append((relative_name(sample.get('img_path', '-'), self.image_root), *found))
+            predicted, label = (sample[key]['data'][0] for key in ('pred_sem_seg', 'gt_sem_seg'))
+            counts = confusion_matrix(predicted, label, num_classes, self.ignore_index).double()
+            if counts.any():
+                found = (100 * (counts.sum(axis) / counts.sum()) for axis in (0, 1))
+                self.results.append((relative_name(sample.get('img_path', '-'), self.image_root), *found))
 
     def compute_metrics(self, results: list) -> dict[str, float]:
         """Means over the micrographs; prints the table.

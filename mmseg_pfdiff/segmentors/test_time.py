@@ -47,7 +47,8 @@ class MicrographTTAModel(SegTTAModel):
 
     def _probabilities(self, sample: SegDataSample) -> torch.Tensor:
         """(K, H, W) of one view, whose scores are dropped."""
-        logits = sample.pop('seg_logits').data
+        logits = sample.seg_logits.data
+        del sample.seg_logits
         return logits.softmax(dim=0) if self.module.out_channels > 1 else logits  # mmseg took the sigmoid already
 
     def _decided(self, mean: torch.Tensor) -> torch.Tensor:

@@ -13,6 +13,7 @@ from mmseg.registry import METRICS
 from PIL import Image
 
 from mmseg_pfdiff.evaluation import MicrographIoUMetric
+from mmseg_pfdiff.evaluation.confusion import CHUNK, confusion_matrix
 from mmseg_pfdiff.evaluation.prediction_files import relative_name
 
 PALETTE = [[0, 114, 178], [240, 228, 66], [213, 94, 0], [0, 0, 0]]
@@ -211,6 +212,79 @@ def test_predictions_lie_under_the_names_of_their_micrographs(maps, tmp_path):
     assert relative_name('elsewhere/m1.png', tmp_path) == 'm1'
 
 
+def test_names_are_places_in_the_data_set_wherever_links_lead(tmp_path, monkeypatch):
+    (tmp_path / 'pool').mkdir()
+    (tmp_path / 'pool/1.png').touch()
+    root = tmp_path / 'data'
+    for specimen in ('a', 'b'):
+        (root / specimen).mkdir(parents=True)
+        (root / specimen / 'field.1.png').symlink_to(tmp_path / 'pool/1.png')
+    assert [relative_name(root / one / 'field.1.png', root) for one in 'ab'] == ['a/field.1', 'b/field.1']
+    linked = tmp_path / 'linked'
+    linked.symlink_to(root)
+    assert relative_name(linked / 'a/field.1.png', linked) == 'a/field.1'
+    monkeypatch.chdir(tmp_path)
+    assert (
+        relative_name('data/a/field.1.png', './data/') == relative_name(root / 'a/field.1.png', 'data') == 'a/field.1'
+    )
+
+
+@pytest.mark.parametrize(
+    ('first', 'second', 'shared'),
+    [
+        ('images/a.png', 'images/a.tif', 'a'),
+        ('elsewhere/a.png', 'other/a.png', 'a'),
+        ('images/a.png', 'images/overlays/a.png', 'overlays/a'),
+    ],
+)
+def test_two_micrographs_of_one_name_are_refused_before_one_is_overwritten(maps, tmp_path, first, second, shared):
+    paths = [tmp_path / first, tmp_path / second]
+    for path, grey in zip(paths, (50, 200), strict=True):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full(maps[0][0].shape, grey, np.uint8)).save(path)
+    both = [dict(sample('a', *maps[0]), img_path=str(path)) for path in paths]
+    out, root = tmp_path / 'out', str(tmp_path / 'images')
+    with pytest.raises(ValueError, match=f'{first} and .*{second} would both be reported as {shared}: rename'):
+        evaluate(both, output_dir=str(out), image_root=root)
+    overlay = np.array(Image.open(out / 'overlays/a.png')).astype(float)
+    assert np.abs(overlay - 0.6 * 50 - 0.4 * np.array(PALETTE)[maps[0][0]]).max() <= 0.5  # the first one's
+    if 'overlays' not in second:
+        with pytest.raises(ValueError, match='would both be reported'):
+            evaluate(both, report_file=str(tmp_path / 'report.json'), image_root=root)
+        assert not (tmp_path / 'report.json').exists()
+    assert evaluate([both[0], both[0]], output_dir=str(out), image_root=root)['aAcc'] > 0  # several processes may
+    assert evaluate(both)['aAcc'] > 0  # a validation, which writes nothing
+
+
+def test_names_are_no_formulas_in_a_spreadsheet(tmp_path):
+    path = tmp_path / 'report.csv'
+    metric = MicrographIoUMetric(report_file=str(path))
+    metric.dataset_meta = dict(classes=('=1+1', '@b'), palette=PALETTE[:2])
+    metric.process({}, [sample('=HYPERLINK("x")', [[0, 1]], [[0, 0]])])
+    metric.evaluate(1)
+    with path.open(newline='') as file:
+        header, row, _ = csv.reader(file)
+    assert row[0] == '\'=HYPERLINK("x")' and float(row[1]) == 50
+    assert header == ['micrograph', 'aAcc', 'mIoU', 'IoU.=1+1', 'IoU.@b', 'fraction_error.=1+1', 'fraction_error.@b']
+
+
+def test_large_maps_are_counted_in_pieces():
+    generator = torch.Generator().manual_seed(0)
+    predicted, label = torch.randint(0, 4, (2, 700, 800), dtype=torch.uint8, generator=generator)
+    label[:50] = 255
+    assert predicted.numel() > 2 * CHUNK
+    counts = confusion_matrix(predicted, label, 4, 255)
+    for truth in range(4):
+        for guess in range(4):
+            assert counts[truth, guess] == ((label == truth) & (predicted == guess)).sum()
+    assert torch.equal(confusion_matrix(predicted.long(), label.int(), 4, 255), counts)
+
+
+def test_a_prediction_of_another_size_names_its_micrograph():
+    with pytest.raises(ValueError, match=r'test/a\.png: The prediction is \(1, 2\), the label map \(2, 1\)'):
+        evaluate([sample('a', [[0, 1]], [[0], [1]])])
+
+
 def test_errors():
     with pytest.raises(ValueError, match=r"\.json or \.csv, got 'report.txt'"):
         MicrographIoUMetric(report_file='report.txt')
@@ -218,7 +292,7 @@ def test_errors():
         evaluate([sample('a', [[0, 1]], [[0, 7]])])
     with pytest.raises(ValueError, match='give output_dir'):
         MicrographIoUMetric(format_only=True)
-    with pytest.raises(FileNotFoundError, match='cannot be read'):
+    with pytest.raises(FileNotFoundError, match=r'a\.png'):
         evaluate([sample('a', [[0]], [[0]])], output_dir='nowhere')
     nameless = sample('a', [[0]], [[0]])
     del nameless['img_path']

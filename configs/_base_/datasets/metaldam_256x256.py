@@ -43,11 +43,11 @@ train_dataloader = dict(
         pipeline=train_pipeline,
     ),
 )
-# Whole micrographs, of differing sizes: one at a time.
+# Whole micrographs, of differing sizes: one at a time, and loaded one at a time, as a mosaic may fill the memory.
 val_dataloader = dict(
     batch_size=1,
-    num_workers=2,
-    persistent_workers=True,
+    num_workers=0,
+    persistent_workers=False,
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type=dataset_type,
@@ -58,8 +58,8 @@ val_dataloader = dict(
 )
 test_dataloader = dict(
     batch_size=1,
-    num_workers=2,
-    persistent_workers=True,
+    num_workers=0,
+    persistent_workers=False,
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type=dataset_type,

@@ -1,0 +1,196 @@
+"""A test of a segmentor, prepared: everything that can be known before it is looked at before it."""
+
+import copy
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from mmengine.config import Config, ConfigDict
+from mmengine.runner import Runner
+from mmengine.runner.checkpoint import CheckpointLoader
+from mmseg.registry import DATASETS, METRICS
+from torch import Tensor, nn
+
+from ..datasets.dataset_configs import inner_data_sets
+from ..evaluation import MicrographIoUMetric, PhaseFractionMetric
+from ..evaluation.tested_micrographs import TestedMicrographs
+from .run_checks import data_folder
+
+TTA_EXAMPLE = 'configs/_base_/datasets/metaldam_256x256.py'
+
+
+def use_augmentation(config: Config) -> None:
+    """Has a test average the predictions of several views of each micrograph, as mmseg's `--tta` does.
+
+    Args:
+        config: Of the test. Changed in place: the pipeline of its test part is replaced by `tta_pipeline`, its model
+            wrapped in `tta_model`.
+
+    Raises:
+        ValueError: The config lacks one of the two.
+    """
+    for name in ('tta_model', 'tta_pipeline'):
+        if not config.get(name):
+            raise ValueError(
+                f'{config.filename} has no {name}, which --tta needs: {TTA_EXAMPLE} shows one. Or test without --tta.'
+            )
+    for dataset in inner_data_sets(config.test_dataloader.dataset):
+        dataset.pipeline = copy.deepcopy(config.tta_pipeline)
+    if config.model.get('test_cfg'):
+        config.model.test_cfg.keep_logits = True  # mmseg's own SegTTAModel takes them from the results
+    config.model = ConfigDict({**config.tta_model, 'module': config.model})
+
+
+def tested_metrics(config: Config, kind: type) -> list[ConfigDict]:
+    """The metrics of one kind.
+
+    Args:
+        config: Of the test.
+        kind: Class of the metric.
+
+    Returns:
+        Their configs as they stand in the config.
+    """
+    evaluators = config.test_evaluator if isinstance(config.test_evaluator, list) else [config.test_evaluator]
+    found = []
+    for one in evaluators:
+        cls = METRICS.get(one['type']) if isinstance(one['type'], str) else one['type']
+        if isinstance(cls, type) and issubclass(cls, kind):
+            found.append(one)
+    return found
+
+
+def look_at_micrographs(config: Config) -> TestedMicrographs:
+    """Lists the micrographs of the test part, and gives its metrics the folder below which they are named.
+
+    Args:
+        config: Of the test. Changed in place.
+
+    Returns:
+        The micrographs.
+
+    Raises:
+        FileNotFoundError: A label map is missing.
+        ValueError: There is no micrograph, two have one name, or a label map is of another size.
+    """
+    dataset = DATASETS.build(copy.deepcopy(config.test_dataloader.dataset))  # some transforms change their config
+    tested = TestedMicrographs(dataset, _folders(config, 'img_path'))
+    reports = tested_metrics(config, MicrographIoUMetric)
+    if not all(report.get('format_only') for report in reports):
+        tested.check_label_maps()
+    for metric in [*reports, *tested_metrics(config, PhaseFractionMetric)]:
+        metric.image_root = tested.root
+    return tested
+
+
+def data_folders(config: Config) -> list[Path]:
+    """Folders of the images and of the label maps of the test part."""
+    return [folder for kind in ('img_path', 'seg_map_path') for folder in _folders(config, kind)]
+
+
+def _folders(config: Config, kind: str) -> list[Path]:
+    folders = [data_folder(dataset, kind) for dataset in inner_data_sets(config.test_dataloader.dataset)]
+    return [folder for folder in folders if folder is not None]
+
+
+def predictions_depend_on(config: Config, weights: str, tested: TestedMicrographs) -> dict[str, str]:
+    """What tells the predictions of one test from those of another.
+
+    Args:
+        config: Of the test.
+        weights: SHA-256 of the weights.
+        tested: Its micrographs.
+
+    Returns:
+        Name -> value, for :class:`PredictionFolder`.
+    """
+    model = copy.deepcopy(config.model)
+    settings = model.get('module', model).get('test_cfg') or {}
+    for name in ('window_batch', 'accumulate_device', 'keep_logits'):  # they change the memory, not the classes
+        settings.pop(name, None)
+    pipelines = [dataset.get('pipeline') for dataset in inner_data_sets(config.test_dataloader.dataset)]
+    names = hashlib.sha256('\n'.join(tested.names).encode()).hexdigest()
+    micrographs = f'{len(tested.names)} below {tested.root}, names {names[:8]}'
+    return dict(weights=weights, micrographs=micrographs, model=repr(model), pipeline=repr(pipelines))
+
+
+def under_another_name(config: Config, name: str) -> Config:
+    """The same config under another file name, by which the Runner writes it to the work directory.
+
+    Args:
+        config: Any.
+        name: File name. That of the config itself would replace what it was trained with.
+    """
+    return Config(config.to_dict(), cfg_text=config.text or ' ', filename=name)
+
+
+def check_weights(runner: Runner, checkpoint: str) -> str:
+    """Sees that a checkpoint is of the network that is tested, and of its classes.
+
+    Args:
+        runner: Of the test.
+        checkpoint: Its weights.
+
+    Returns:
+        SHA-256 of the weights, in hexadecimal digits.
+
+    Raises:
+        FileNotFoundError: No such checkpoint.
+        ValueError: It is none, or of another network, which mmengine would test with random weights, or of other
+            classes.
+    """
+    loaded = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu')
+    state = loaded.get('state_dict', loaded) if isinstance(loaded, dict) else {}
+    state = {name.removeprefix('module.'): weight for name, weight in state.items() if isinstance(weight, Tensor)}
+    needed = {name: weight.shape for name, weight in _network(runner.model).state_dict().items()}
+    unfit = sorted(name for name, shape in needed.items() if name not in state or state[name].shape != shape)
+    if unfit:
+        raise ValueError(
+            f'{checkpoint} does not fit the network of the config: {len(unfit)} of its weights are missing or of '
+            f'another shape, {unfit[0]} for one. Give the checkpoint that was trained with this config.'
+        )
+    meta = (loaded.get('meta') or {}) if 'state_dict' in loaded else {}
+    check_classes_of_weights(checkpoint, meta, getattr(runner.test_dataloader.dataset, 'metainfo', {}))
+    return weights_sha256({name: state[name] for name in needed})
+
+
+def _network(model: nn.Module) -> nn.Module:
+    """The network in what wraps it, for several processes or several views."""
+    while isinstance(getattr(model, 'module', None), nn.Module):
+        model = model.module
+    return model
+
+
+def check_classes_of_weights(checkpoint: str, meta: Mapping, tested: Mapping) -> None:
+    """Sees that a network tells the classes apart that a data set has, in the same order.
+
+    Args:
+        checkpoint: Its name, for the message.
+        meta: What its training noted beside the weights; `dataset_meta` may be missing.
+        tested: Meta information of the data set.
+
+    Raises:
+        ValueError: It was trained on others.
+    """
+    trained, there = (list(one.get('classes') or ()) for one in (meta.get('dataset_meta') or {}, tested))
+    if trained and there and trained != there:
+        raise ValueError(
+            f'{checkpoint} was trained on the classes {", ".join(trained)}; the test part has {", ".join(there)}. '
+            'Where they merely have other names, give the test part those of the checkpoint: --cfg-options '
+            f'"test_dataloader.dataset.metainfo.classes=({",".join(trained)})"'
+        )
+
+
+def weights_sha256(state: Mapping[str, Tensor]) -> str:
+    """SHA-256 of weights and their names, whatever file they come from.
+
+    Args:
+        state: Name -> tensor on the CPU.
+    """
+    digest = hashlib.sha256()
+    for name in sorted(state):
+        weight = state[name]
+        digest.update(f'{name} {weight.dtype} {tuple(weight.shape)}'.encode())
+        digest.update(weight.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
