@@ -232,9 +232,7 @@ def test_a_conversion_that_was_stopped_is_not_tested(segmentor, data, tmp_path):
 def test_weights_of_other_classes_are_refused(segmentor, data, tmp_path):
     config = Config.fromfile(segmentor[0])
     weights = save_weights(config, tmp_path / 'other.pth', classes=('austenite', 'matrix', *CLASSES[2:]))
-    with pytest.raises(
-        SystemExit, match=r'on the classes austenite, matrix, .* the test part has matrix, '
-    ):
+    with pytest.raises(SystemExit, match=r'on the classes austenite, matrix, .* the test part has matrix, '):
         run_test((segmentor[0], weights), data, tmp_path / 'work')
     run_test(
         (segmentor[0], weights), data, tmp_path / 'work',
