@@ -16,6 +16,7 @@ from ..registry_names import class_of
 from .conversion_folder import check_finished
 from .dataset_configs import inner_data_sets
 from .layout import DataError
+from .loading import LoadLabelMap
 
 # How to go on where a data set is missing.
 ADVICE = (
@@ -120,7 +121,7 @@ def _sources(config: Mapping) -> list[_Source]:
         raise ValueError(f'There is no data set in train_dataloader.dataset, {str(config)[:200]}.')
     sources = []
     for one in found:
-        loading = [each for each in one.get('pipeline', ()) if _loads_labels(each)] or [dict(type='LoadAnnotations')]
+        loading = [each for each in one.get('pipeline', ()) if _loads_labels(each)] or [dict(type='LoadLabelMap')]
         with _told(one):
             sources.append(_Source(one, DATASETS.build({**one, 'pipeline': loading, 'lazy_init': True})))
     return sources
@@ -129,7 +130,7 @@ def _sources(config: Mapping) -> list[_Source]:
 def _loads_labels(transform: Any) -> bool:
     """Whether a transform of a pipeline is the one that reads label maps."""
     kind = class_of(transform.get('type'), TRANSFORMS) if isinstance(transform, Mapping) else None
-    return kind is not None and issubclass(kind, LoadAnnotations)
+    return kind is not None and issubclass(kind, LoadAnnotations | LoadLabelMap)
 
 
 def _name(config: Mapping) -> str:
@@ -194,7 +195,7 @@ def _read_label(dataset: Any, index: int, path: str) -> Tensor:
     except (FileNotFoundError, DataError):
         raise
     except Exception as error:  # what decoders raise of a damaged file is anything, and names no file
-        raise ValueError(f'{path} cannot be read as a label map: {error}') from error
+        raise ValueError(f'{path} cannot be read as a label map: {type(error).__name__}: {error}') from error
     if label.ndim != 2:
         raise ValueError(f'{path} must be a label map of one channel, got shape {tuple(label.shape)}.')
     return label

@@ -13,6 +13,8 @@ MAX_CLASSES = 255  # label maps are uint8, and 255 is ignored
 MAX_SIDE = 2**20  # pixels, what OpenCV reads
 MAX_DEPTH = 40
 REMEDY = 'Restore it from a copy, or generate the pairs anew in another folder.'
+# A key that no model's description has since models are identified by settings and weights.
+OLD_IDENTITY = 'config_sha256'
 
 
 def read_description(path: Path) -> dict:
@@ -107,6 +109,23 @@ def differences(found: Mapping, wanted: Mapping, prefix: str = '') -> list[str]:
         elif there != here:
             lines.append(f'{prefix}{key} is {_short(there)} there and {_short(here)} here')
     return lines
+
+
+def how_to_go_on(found: Mapping) -> str:
+    """What to do with a folder that a command does not fit.
+
+    Args:
+        found: Description of the folder.
+
+    Returns:
+        A sentence or two.
+    """
+    if any(isinstance(part, Mapping) and OLD_IDENTITY in part for part in found.values()):
+        return (
+            'It was begun by an earlier version, which told models apart by their files instead of their weights: its '
+            'pairs can be used as they are, but no more be added. Give another folder.'
+        )
+    return 'Repeat the command that made it to continue it, or give another folder.'
 
 
 def _field(description: Mapping, name: str, kind: type) -> object:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ..files import TEMPORARY, append_whole, temporary_files, write_atomically
-from .pair_description import description_json, differences, new_description, read_description
+from .pair_description import description_json, differences, how_to_go_on, new_description, read_description
 from .pair_files import PairFiles
 from .pair_rows import PairRow, RowTable, measure_names, sorted_once
 
@@ -178,7 +178,7 @@ def _refuse_other_settings(folder: PairFolder, wanted: Mapping) -> None:
     if differing and (rows or any(folder.root.glob('*/*.png'))):
         raise FileExistsError(
             f'{folder.root} holds pairs made by other settings: {"; ".join(differing)}. '
-            'Repeat the command that made it to continue it, or give another folder.'
+            f'{how_to_go_on(folder.description)}'
         )
     seeds = {row.seed for row in rows} - {wanted.get('seed')}
     if seeds and 'seed' in wanted:

@@ -133,10 +133,21 @@ def _write_part(model: PairDiffusion, folder: Path) -> None:
     check_settings(settings)
     _write_json(folder / CONFIG_FILE, settings)
     model.training_schedule.save_pretrained(folder / 'scheduler')
-    # One file whatever its size: two would need an index.
-    model.unet.net.save_pretrained(folder / 'unet', max_shard_size='1TB')
+    try:
+        # One file whatever its size: two would need an index.
+        model.unet.net.save_pretrained(folder / 'unet', max_shard_size='1TB')
+    except SafetensorError as error:
+        raise _as_os_error(error, folder / WEIGHTS_FILE) from error
     # safetensors makes its file readable by its owner alone.
     (folder / WEIGHTS_FILE).chmod((folder / UNET_FILE).stat().st_mode)
+
+
+def _as_os_error(error: SafetensorError, path: Path) -> Exception:
+    """What safetensors says of a file that it could not write, as Python would say it."""
+    number = re.search(r'os error (\d+)', str(error))
+    if number is None:
+        return ValueError(f'{path} cannot be written: {error}')
+    return OSError(int(number[1]), os.strerror(int(number[1])), str(path))
 
 
 def _clear_leftovers(folder: Path) -> None:
@@ -149,15 +160,9 @@ def _clear_leftovers(folder: Path) -> None:
 
 @contextmanager
 def _naming_files(staging: Path, folder: Path) -> Iterator[None]:
-    """Errors of writing name a file, under the name it would have had; diffusers and safetensors name none."""
+    """Errors of writing name a file, by the name it would have had; diffusers names none."""
     try:
         yield
-    except SafetensorError as error:
-        number = re.search(r'os error (\d+)', str(error))
-        if number is None:
-            raise ValueError(f'The weights cannot be written as safetensors: {error}') from error
-        code = int(number[1])
-        raise OSError(code, os.strerror(code), str(folder / WEIGHTS_FILE)) from error
     except OSError as error:
         if error.errno is None:
             raise

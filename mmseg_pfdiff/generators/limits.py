@@ -1,5 +1,6 @@
 """Limits on what the files of an exported generator may say: a stranger's numbers cost a message, not the memory."""
 
+import re
 from collections.abc import Callable, Mapping
 from reprlib import Repr
 from typing import Any, NamedTuple
@@ -25,6 +26,8 @@ MAX_PROSE = 10_000
 # What constructors of torch and diffusers raise over arguments that do not go together.
 UNFIT = (ArithmeticError, AssertionError, AttributeError, ImportError, LookupError, RuntimeError, TypeError, ValueError)
 
+# JSON knows halves of characters, which no file can hold.
+HALVES = re.compile('[\ud800-\udfff]')
 SHORT = Repr()
 SHORT.maxstring = SHORT.maxother = SHORT.maxlong = 60
 
@@ -49,8 +52,11 @@ def number(least: float, most: float) -> Rule:
 
 
 def text(most: int = MAX_TEXT) -> Rule:
-    """A text of one line or more, not empty."""
-    return Rule(f'a text of at most {most} characters', lambda value: isinstance(value, str) and 0 < len(value) <= most)
+    """A text of one line or more, not empty, that can be written."""
+    return Rule(
+        f'a text of at most {most} characters',
+        lambda value: isinstance(value, str) and 0 < len(value) <= most and not HALVES.search(value),
+    )
 
 
 def several(rule: Rule, most: int) -> Rule:

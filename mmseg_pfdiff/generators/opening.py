@@ -88,7 +88,7 @@ def open_generator(
             sr_config, sr_checkpoint, sampler, steps, sr_cfg_options
         )
     tiles = dataset_fractions(config.train_dataloader.dataset)
-    settings = config.get('fraction_sampler', {})
+    settings = config.get('fraction_sampler') or {}
     requests = build_requests(settings, tiles.classes, tiles.vectors)
     described = describe_requests(requests, settings)
     return OpenedGenerator(generator, super_resolution, card_of_config(config, tiles), requests, description, described)
@@ -151,7 +151,7 @@ def card_of_config(config: Config, tiles: TileFractions) -> GeneratorCard:
     Returns:
         The card; licence not stated. Of a source of fractions that is not ours it keeps the vectors alone.
     """
-    settings = config.get('fraction_sampler', {})
+    settings = config.get('fraction_sampler') or {}
     if settings.get('type', 'FractionSampler') not in KNOWN_SOURCES:
         settings = {}
     settings = {key: value for key, value in settings.items() if key in FRACTION_SETTINGS}

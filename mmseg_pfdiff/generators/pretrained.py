@@ -99,7 +99,7 @@ def load_parts(
     folder = Path(folder)
     index = _read(folder / INDEX_FILE)
     found = index.get('format_version')
-    if index.get('_class_name') != 'PairCascade' or found != FORMAT_VERSION:
+    if index.get('_class_name') != 'PairCascade' or type(found) is not int or found != FORMAT_VERSION:
         raise ValueError(
             f'{folder / INDEX_FILE} describes a {shown(index.get("_class_name"))} of format version {shown(found)}; '
             f"this version of mmseg_pfdiff ({__version__}) reads a 'PairCascade' of format version {FORMAT_VERSION}."
@@ -119,12 +119,13 @@ def load_parts(
 def _class_name(folder: Path, index: Mapping, name: str, kind: type) -> str | None:
     """The class of a part as the index names it; None for a super-resolution model that is not there."""
     entry = index.get(name)
-    named = entry[-1] if isinstance(entry, list) and entry else entry
-    if named is None and name == 'super_resolution':
+    if name == 'super_resolution' and entry in (None, [None, None]):
         return None
-    if named != kind.__name__:
-        raise ValueError(f'{folder / INDEX_FILE}: {name} must be a {kind.__name__}, got {shown(named)}.')
-    return named
+    if entry != ['mmseg_pfdiff', kind.__name__]:
+        raise ValueError(
+            f'{folder / INDEX_FILE}: {name} must be a {kind.__name__} of mmseg_pfdiff, got {shown(entry)}.'
+        )
+    return kind.__name__
 
 
 def _load_part(
@@ -144,6 +145,7 @@ def _load_part(
         with unets_without_memory():
             model = build_from_settings(settings)
         check_sampler(model.sampler, model.training_schedule)
+        model.unet.check_sides(model.data_preprocessor.size)
     net, schedule = model.unet.net, model.training_schedule
     _check_agreement(folder / UNET_FILE, net.config, type(net).__name__, changes)
     _check_agreement(folder / SCHEDULE_FILE, schedule.config, type(schedule).__name__, changes)
@@ -166,6 +168,8 @@ def _load_weights(net: nn.Module, path: Path, config_path: Path) -> None:
             raise ValueError(f'{path}: {name} must be floating-point numbers, got {weights.dtype}.')
         # A copy: tensors lie unaligned in the file, for which kernels may round differently.
         weights.data = weights.data.to(torch.float32, copy=True)
+        if not weights.isfinite().all():
+            raise ValueError(f'{path}: {name} holds numbers that are not finite; its training has diverged.')
 
 
 def _check_agreement(path: Path, built: Mapping[str, Any], class_name: str, changes: str) -> None:

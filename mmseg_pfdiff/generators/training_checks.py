@@ -25,7 +25,8 @@ def check_generator(config: Config) -> None:
     read, up to :data:`MAX_SCANNED` of them: a group may be rich in a phase that no tile shows, a mean out of reach.
 
     Args:
-        config: Of any run; that of another model than a generator passes.
+        config: Of any run; that of another model than a generator passes. `fraction_sampler=None` leaves it for later
+            what to ask for.
 
     Raises:
         FileNotFoundError: A data set is not there.
@@ -38,9 +39,9 @@ def check_generator(config: Config) -> None:
     dataset = config.train_dataloader.dataset
     tiles = dataset_classes(dataset)
     _check_number(config, tiles)
-    if not issubclass(kind, PFDiffSeg):
-        return
     settings = config.get('fraction_sampler', {})
+    if not issubclass(kind, PFDiffSeg) or settings is None:
+        return
     _check_names(settings, tiles.classes)
     if number_of_tiles(dataset) <= MAX_SCANNED:
         build_requests(settings, tiles.classes, dataset_fractions(dataset).vectors)

@@ -107,6 +107,11 @@ class PairUNet(nn.Module):
             **common,
         )
 
+    def check_sides(self, *sides: int) -> None:
+        """Refuses heights and widths that are no multiples of :attr:`divisor`, with a ValueError."""
+        if any(side % self.divisor for side in sides):
+            raise ValueError(f'This U-Net needs heights and widths that are multiples of {self.divisor}, got {sides}.')
+
     def forward(
         self, x: Tensor, t: Tensor | int, fractions: Tensor | None = None, noise_level: Tensor | None = None
     ) -> Tensor:
@@ -124,10 +129,7 @@ class PairUNet(nn.Module):
         Raises:
             ValueError: H or W is not a multiple of :attr:`divisor`.
         """
-        if x.shape[-2] % self.divisor or x.shape[-1] % self.divisor:
-            raise ValueError(
-                f'This U-Net needs heights and widths that are multiples of {self.divisor}, got {tuple(x.shape[-2:])}.'
-            )
+        self.check_sides(*x.shape[-2:])
         if self.patch_size > 1:
             x = F.pixel_unshuffle(x, self.patch_size)
         # Half precision stays inside the network: sums over a whole mask would overflow.

@@ -21,6 +21,8 @@ PAPER_GROUPS = (
 )
 # Each group of a folder is a pass over all tiles; a mixture of more than a few is not meant.
 MAX_GROUPS = 100
+# It stands in every row of a pair folder.
+MAX_NAME = 100
 
 
 class FractionRequest(NamedTuple):
@@ -132,8 +134,10 @@ def _check_group(group: Mapping, classes: Sequence[str]) -> None:
     if not isinstance(group, Mapping) or not {'name', 'share'} <= set(group) <= {'name', 'share', 'phase', 'richest'}:
         raise ValueError(f'A group has a name, a share, and perhaps phase and richest; got {str(group)[:200]}.')
     name, phase = group['name'], group.get('phase')
-    if not isinstance(name, str) or not name:
-        raise ValueError(f'The name of a group must be a text, got {str(name)[:40]!r}.')
+    if not isinstance(name, str) or not 0 < len(name) <= MAX_NAME or not name.isprintable():
+        raise ValueError(
+            f'The name of a group must be a text of at most {MAX_NAME} characters, got {str(name)[:40]!r}.'
+        )
     for key, least in (('share', 0.0), ('richest', math.ulp(0.0))):
         value = group.get(key, 1.0)
         if isinstance(value, bool) or not isinstance(value, Real) or not least <= value <= 1:

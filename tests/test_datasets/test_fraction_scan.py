@@ -108,14 +108,19 @@ def test_a_label_map_that_cannot_be_used_is_named(config, tmp_path):
     path = tmp_path / 'a/ann/2.png'
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) - 25])
-    with pytest.raises(ValueError, match=r'a/ann/2\.png cannot be read as a label map'):
-        dataset_fractions(config)
+    loaders = ([], [dict(type='LoadLabelMap')], [dict(type='LoadAnnotations')])
+    for pipeline in loaders:
+        with pytest.raises(ValueError, match=r'a/ann/2\.png'):
+            dataset_fractions(dict(config, pipeline=pipeline))
     Image.fromarray(np.full((4, 4), 7, np.uint8)).save(path)
     with pytest.raises(ValueError, match=r'a/ann/2\.png: Labels must be 0\.\.3 or 255 .*got \[7\]'):
         dataset_fractions(config)
-    Image.fromarray(np.zeros((4, 4, 3), np.uint8)).save(path)
-    with pytest.raises(ValueError, match=r'a/ann/2\.png must be a label map of one channel'):
-        dataset_fractions(config)
+    Image.fromarray(np.full((4, 4, 3), (0, 0, 9), np.uint8)).save(path)
+    for pipeline in loaders:
+        with pytest.raises(ValueError, match=r'a/ann/2\.png'):
+            dataset_fractions(dict(config, pipeline=pipeline))
+    Image.fromarray(np.full((4, 4, 3), 2, np.uint8)).save(path)
+    assert dataset_fractions(config).vectors.tolist() == [[1, 0, 0, 0], [0, 0, 1, 0]], 'equal channels are one'
     path.unlink()
     with pytest.raises(FileNotFoundError, match=r'a/ann/2\.png'):
         dataset_fractions(config)

@@ -66,8 +66,22 @@ def test_fields_larger_than_a_tile_under_one_budget(generator, super_resolution)
     assert ((counts - 45 * 70 * c[0]).abs() < 1).all()
     small = cascade.draw(c, 0, [3], size=(45, 70), window_batch=2)
     assert (small.images.int() - pairs.images.int()).abs().max() <= 1
-    assert 0.2 < cascade.seam_score(pairs.images[0]) < 5
     assert cascade.seam_score(cascade.draw(c, 0, [3]).images[0]) == 1
+
+
+def test_the_seam_score_is_that_of_the_borders_of_both_networks_windows(generator, super_resolution):
+    image = torch.randint(256, (45, 70), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    # Windows of 16 over 23x35 begin at 0, 7 and at 0, 6, 13, 19, to be doubled; those of 32 over 46x70 at 0, 14 and at
+    # 0, 13, 25, 38. Borders are where one begins or ends inside the field.
+    rows = {2 * 7, 2 * 16} | {14, 32}
+    columns = {2 * 6, 2 * 13, 2 * 16, 2 * 19, 2 * 22, 2 * 29} | {13, 25, 38, 32, 45, 57}
+    steps_down, steps_right = image.double().diff(dim=0).abs(), image.double().diff(dim=1).abs()
+    at_rows = torch.tensor([row + 1 in rows for row in range(44)])
+    at_columns = torch.tensor([column + 1 in columns for column in range(69)])
+    across = torch.cat([steps_down[at_rows].flatten(), steps_right[:, at_columns].flatten()]).mean()
+    elsewhere = torch.cat([steps_down[~at_rows].flatten(), steps_right[:, ~at_columns].flatten()]).mean()
+    cascade = PairCascade(generator, super_resolution)
+    assert cascade.seam_score(image) == pytest.approx((across / elsewhere).item(), rel=1e-12)
 
 
 def test_images_and_labels_without_indices(generator):
