@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
@@ -15,6 +16,9 @@ from .running import ROOT
 # Two threads on networks this small mostly wait for each other; those of commands that tests start as well.
 torch.set_num_threads(1)
 os.environ.setdefault('OMP_NUM_THREADS', '1')
+# The same cases on every machine, however slow it is.
+settings.register_profile('suite', derandomize=True, deadline=None)
+settings.load_profile('suite')
 # As the Runner does from a config: components are looked up in mmseg's registries.
 init_default_scope('mmseg')
 
