@@ -1,5 +1,7 @@
 """A model of a config with the weights of a checkpoint."""
 
+from collections.abc import Mapping
+
 from mmengine.config import Config
 from mmengine.runner.checkpoint import CheckpointLoader
 from mmseg.registry import MODELS
@@ -25,7 +27,8 @@ def build_model(config: Config, kind: type[nn.Module], name: str, **settings) ->
     """
     found = model_class(config)
     if found is None or not issubclass(found, kind):
-        raise ValueError(f'{config.filename} is the config of a {getattr(found, "__name__", found)}, {name}.')
+        told = found.__name__ if found else f'model that nobody knows ({str(config.get("model"))[:100]})'
+        raise ValueError(f'{config.filename} is the config of a {told}, {name}.')
     try:
         return MODELS.build({**config.model, **settings})
     except (AssertionError, AttributeError, KeyError, TypeError, ValueError, ZeroDivisionError) as error:
@@ -37,7 +40,8 @@ def build_model(config: Config, kind: type[nn.Module], name: str, **settings) ->
 
 def model_class(config: Config) -> type[nn.Module] | None:
     """The class that a config's `model.type` stands for, a name or itself; None if there is no such model."""
-    return class_of((config.get('model') or {}).get('type'), MODELS)
+    model = config.get('model')
+    return class_of(model.get('type'), MODELS) if isinstance(model, Mapping) else None
 
 
 def load_weights(model: nn.Module, checkpoint: str, config: Config) -> None:

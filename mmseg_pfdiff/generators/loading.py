@@ -1,5 +1,7 @@
 """Building trained generators from a config and a checkpoint."""
 
+from collections.abc import Mapping
+
 from mmengine.config import Config
 
 from ..trained_models import build_model, load_weights
@@ -34,3 +36,25 @@ def load_generator(
     model = build_model(config, kind, f'not of a {kind.__name__}', sampler=settings)
     load_weights(model, checkpoint, config)
     return model
+
+
+def training_set(config: Config) -> Mapping:
+    """The config of the data set that a model was trained on: it tells classes and fractions.
+
+    Args:
+        config: Of the model.
+
+    Returns:
+        `train_dataloader.dataset`.
+
+    Raises:
+        ValueError: There is none.
+    """
+    loader = config.get('train_dataloader')
+    dataset = loader.get('dataset') if isinstance(loader, Mapping) else None
+    if not isinstance(dataset, Mapping):
+        raise ValueError(
+            f'{config.filename} has no train_dataloader.dataset, whose tiles tell the classes and their fractions. '
+            'Give the config that the model was trained with.'
+        )
+    return dataset

@@ -10,7 +10,7 @@ from mmengine.registry import init_default_scope
 
 from ..datasets.fraction_scan import TileFractions, dataset_fractions
 from .identity import describe_model
-from .loading import load_generator
+from .loading import load_generator, training_set
 from .model_card import FRACTION_SETTINGS, KNOWN_SOURCES, GeneratorCard
 from .options import config_with_options, split_options
 from .pf_diffseg import PFDiffSeg
@@ -87,7 +87,7 @@ def open_generator(
         super_resolution, description['super_resolution'] = open_super_resolution(
             sr_config, sr_checkpoint, sampler, steps, sr_cfg_options
         )
-    tiles = dataset_fractions(config.train_dataloader.dataset)
+    tiles = dataset_fractions(training_set(config))
     settings = config.get('fraction_sampler') or {}
     requests = build_requests(settings, tiles.classes, tiles.vectors)
     described = describe_requests(requests, settings)

@@ -10,6 +10,7 @@ from mmengine.registry import init_default_scope
 from ..datasets.fraction_scan import dataset_classes
 from ..trained_models import build_model, load_weights
 from .identity import describe_model
+from .loading import training_set
 from .opening import check_super_resolution, open_super_resolution
 from .options import config_with_options
 from .samplers import resolve_sampler
@@ -83,7 +84,7 @@ def open_stages(
         super_resolution, described['super_resolution'] = open_super_resolution(
             sr_config, sr_checkpoint, sampler, steps, sr_cfg_options
         )
-    classes, palette = dataset_classes(first.train_dataloader.dataset)
+    classes, palette = dataset_classes(training_set(first))
     return OpenedStages(mask_model, image_model, super_resolution, classes, palette, described)
 
 

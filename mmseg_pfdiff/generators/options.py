@@ -5,6 +5,8 @@ from typing import Any
 
 from mmengine.config import Config
 
+from ..config_files import read_config
+
 # Settings of a folder that take further arguments than those written there.
 OPEN_SETTINGS = ('sampler', 'noise_schedule')
 
@@ -22,9 +24,13 @@ def config_with_options(path: str, options: Mapping[str, Any] | None = None, als
 
     Raises:
         FileNotFoundError: No such config.
-        ValueError: An option whose first key the config lacks, or that does not fit the setting it would change.
+        ImportError: A module that it imports is missing.
+        ValueError: No config of a model, an option whose first key the config lacks, or one that does not fit the
+            setting it would change.
     """
-    config = Config.fromfile(path)
+    config = read_config(path)
+    if not isinstance(config.get('model'), Mapping):
+        raise ValueError(f'{path} has no model: it is no config of a generator.')
     for key in options or {}:
         if key.split('.')[0] not in (*config.keys(), *also):
             raise ValueError(f'Option {key}: {path} has no {key.split(".")[0]!r}; it has {", ".join(config.keys())}.')

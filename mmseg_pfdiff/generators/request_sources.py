@@ -32,6 +32,8 @@ def build_requests(settings: Mapping[str, Any], classes: Sequence[str], vectors:
     Raises:
         ValueError: Settings that do not fit the classes or the tiles, or that the source does not take.
     """
+    if not isinstance(settings, Mapping):
+        raise ValueError(f'fraction_sampler must be a dict of settings, got {settings!r}.')
     settings = {'type': 'FractionSampler', **settings}
     try:
         return TASK_UTILS.build({**settings, 'vectors': vectors, 'classes': tuple(classes)})

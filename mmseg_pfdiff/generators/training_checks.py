@@ -10,6 +10,7 @@ from ..phases.fraction_planner import check_target_mean
 from ..phases.fraction_sampler import check_groups
 from ..trained_models import model_class
 from .adversarial import AdversarialModel
+from .loading import training_set
 from .pair_diffusion import PairDiffusion
 from .pf_diffseg import PFDiffSeg
 from .request_sources import build_requests
@@ -36,7 +37,7 @@ def check_generator(config: Config) -> None:
     kind = model_class(config)
     if kind is None or not issubclass(kind, PairDiffusion | AdversarialModel):
         return
-    dataset = config.train_dataloader.dataset
+    dataset = training_set(config)
     tiles = dataset_classes(dataset)
     _check_number(config, tiles)
     settings = config.get('fraction_sampler', {})

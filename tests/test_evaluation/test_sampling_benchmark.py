@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from mmseg_pfdiff.evaluation.sampling_benchmark import DrawnPairs, draw_timed, fraction_columns, network_evaluations
+from mmseg_pfdiff.folder_lock import locked_folder
 from mmseg_pfdiff.generators import PairCascade
 from mmseg_pfdiff.phases import FractionSampler
 
@@ -60,3 +61,29 @@ def test_the_tool_goes_on_with_its_table(demo_data, random_generators, tmp_path,
     assert 'Tiles of the validation micrographs: KID image' in (tmp_path / 'sampling.md').read_text()
     with pytest.raises(SystemExit, match='made with other num'):
         run_tool(*command, '--num', 5)
+    with locked_folder(tmp_path), pytest.raises(SystemExit, match='is being written by another process'):
+        run_tool(*command, 'unipc')
+
+
+@pytest.mark.parametrize(
+    'varied', ['model.guidance_scale', '=1', 'model.a=', 'model.a=x', 'model.a=1,,2', 'model.a=1 model.a=2']
+)
+def test_what_is_varied_is_numbers_by_their_keys(random_generators, tmp_path, capsys, varied):
+    with pytest.raises(SystemExit):
+        run_tool('benchmark_sampling.py', *random_generators[:2], '--out', tmp_path / 'x', '--vary', *varied.split())
+    assert '--vary takes each setting once, with numbers' in capsys.readouterr().err
+
+
+def test_settings_of_a_folder_are_varied(random_generators, tmp_path):
+    run_tool('export_generator.py', *random_generators[:2], tmp_path / 'steel')
+    run_tool(
+        'benchmark_sampling.py', tmp_path / 'steel', '--out', tmp_path / 'table', '--num', 2, '--steps', 1,
+        '--samplers', 'ddim', '--vary', 'model.guidance_scale=1,2', 'fraction_sampler.sigma=0,0.1',
+    )  # fmt: skip
+    rows = list(csv.DictReader((tmp_path / 'table/sampling.csv').open()))
+    assert [(row['model.guidance_scale'], row['fraction_sampler.sigma'], row['evaluations']) for row in rows] == [
+        ('1', '0', '1'),
+        ('1', '0.1', '1'),
+        ('2', '0', '2'),
+        ('2', '0.1', '2'),
+    ]

@@ -97,6 +97,21 @@ def test_a_kill_leaves_nothing_under_the_name_and_the_next_export_clears_up(whol
     assert sorted(path.name for path in tmp_path.iterdir()) == ['.other.77.part', '.out.lock', 'out']
 
 
+def test_an_interrupted_export_clears_up_itself(whole, tmp_path):
+    for delay in (0.0, 0.03, 0.1):
+        process = FORK.Process(target=export, args=(tmp_path / 'out',), daemon=True)
+        process.start()
+        while process.is_alive() and not list(tmp_path.glob('.out.*.part')):
+            time.sleep(0.001)
+        time.sleep(delay)
+        os.kill(process.pid, signal.SIGINT)
+        process.join()
+        assert sorted(path.name for path in tmp_path.iterdir()) in (['.out.lock'], ['.out.lock', 'out'])
+        if (tmp_path / 'out').exists():
+            assert files(tmp_path / 'out') == whole
+            shutil.rmtree(tmp_path / 'out')
+
+
 @pytest.mark.parametrize('most', [100, 100_000])
 def test_a_file_that_cannot_be_written_is_named_and_nothing_is_left(tmp_path, most):
     queue = FORK.Queue()
