@@ -31,7 +31,7 @@ def build_model(config: Config, kind: type[nn.Module], name: str, **settings) ->
         raise ValueError(f'{config.filename} is the config of a {told}, {name}.')
     try:
         return MODELS.build({**config.model, **settings})
-    except (AssertionError, AttributeError, KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+    except (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
         raise ValueError(
             f'{config.filename}: no {found.__name__} can be built with these settings of `model` ({error}). Look at '
             'the config, and at the options given over it.'

@@ -1,16 +1,13 @@
 """A table of results that grows row by row on disk: CSV for programs, Markdown for people."""
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..csv_files import csv_text, read_csv
 from ..files import write_atomically
 from ..json_files import read_json_object
-
-# What Markdown would take for a sign of its own. Underscores inside of words are none.
-MARKDOWN = re.compile(r'[\\`*<&|~$]|(?<=\])\(|(?<![^\W_])_+|_+(?![^\W_])')
+from ..markdown import markdown_text
 
 
 class ResultTable:
@@ -103,18 +100,6 @@ def markdown_lines(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [list(map(markdown_text, cells)) for cells in (head, *rows)]
     lines.insert(1, ['---'] * len(head))
     return '\n'.join(f'| {" | ".join(cells)} |' for cells in lines)
-
-
-def markdown_text(text: str) -> str:
-    """A text that Markdown shows as it is, on one line, also in a cell of a table.
-
-    Args:
-        text: Any, as a class name.
-
-    Returns:
-        The same with a backslash before each sign that would mean something.
-    """
-    return MARKDOWN.sub(lambda found: ''.join(f'\\{sign}' for sign in found[0]), ' '.join(text.splitlines()))
 
 
 def _shown(text: str) -> str:

@@ -10,6 +10,7 @@ from mmengine.config import Config
 from torch import Tensor
 
 from ..files import write_atomically
+from ..markdown import markdown_text
 from ..phases import FractionPlanner, FractionSampler
 from ..phases.quota import largest_remainder
 from .limits import COLOURS, MAX_PROSE, NAMES, UNFIT, check_value, one_line, shown, text
@@ -183,8 +184,8 @@ class GeneratorCard(NamedTuple):
             order=', '.join(self.classes),
             size=parts[-1][1].data_preprocessor.size,
             classes='\n'.join(
-                f'| {k} | {name} | {", ".join(map(str, self.palette[k]))} | {mean[k]:.4f} | {least[k]:.4f} | '
-                f'{most[k]:.4f} |'
+                f'| {k} | {markdown_text(name)} | {", ".join(map(str, self.palette[k]))} | {mean[k]:.4f} | '
+                f'{least[k]:.4f} | {most[k]:.4f} |'
                 for k, name in enumerate(self.classes)
             ),
             data=self.data,

@@ -141,6 +141,13 @@ def test_the_readme_says_what_a_user_must_know(tmp_path):
     assert (example - card.vectors.mean(0)).abs().max() < 0.01
 
 
+def test_class_names_do_not_break_the_table_of_the_readme():
+    names = ('a|b', '<b>', 'martensite_austenite', '*x*')
+    text = make_card(classes=names).readme(make_generator(), None)
+    rows = [line for line in text.splitlines() if re.match(r'\| \d \|', line)]
+    assert [row.split(' | ')[1] for row in rows] == ['a\\|b', '\\<b>', 'martensite_austenite', '\\*x\\*']
+
+
 def test_only_new_folders_are_written(saved, tmp_path):
     before = (saved / 'model_index.json').read_bytes()
     with pytest.raises(FileExistsError, match='not an empty folder'):
