@@ -24,13 +24,15 @@ def lay_mim_files() -> None:
     if not (ROOT / 'configs').exists():
         return  # an unpacked source distribution brings them in .mim
     MIM.mkdir(exist_ok=True)
-    for name in ('configs', 'tools'):
+    for name in ('configs', 'tools', 'model-index.yml'):
         target = MIM / name
-        if target.is_symlink():
+        if target.is_symlink() or target.is_file():
             target.unlink()
         shutil.rmtree(target, ignore_errors=True)
         if editable:
             os.symlink(ROOT / name, target)
+        elif (ROOT / name).is_file():
+            shutil.copy(ROOT / name, target)
         else:
             shutil.copytree(ROOT / name, target, ignore=shutil.ignore_patterns('__pycache__'))
 

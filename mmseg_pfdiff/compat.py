@@ -91,6 +91,10 @@ def import_openmmlab() -> None:
     except (ImportError, AssertionError) as error:  # mmseg asserts the versions it wants
         message = f'OpenMMLab is installed ({distributions}) but fails to import: {error}.\n{REMEDY}'
         raise ImportError(message) from error
+    # mmengine looks for `package::config` where a distribution is installed, which it knows by this table.
+    packages = mmengine.config.utils.MODULE2PACKAGE
     if distributions['mmseg'] == 'onedl-mmsegmentation':
-        # mmengine looks `mmseg::` configs up by distribution name, which the maintained build changed.
-        mmengine.config.utils.MODULE2PACKAGE['mmseg'] = 'mmseg'
+        packages['mmseg'] = 'mmseg'  # the maintained build changed the distribution's name
+    # Our own: a module and no distribution is looked for in the folder that it is imported from. Of an editable
+    # install, the distribution lies elsewhere.
+    packages['mmseg_pfdiff'] = 'mmseg_pfdiff.version'

@@ -85,7 +85,8 @@ def _value(node: ast.expr) -> Any:
     if isinstance(node, ast.Call) and ast.unparse(node.func) == 'dict':
         if len(node.args) == 1:  # how MMEngine writes keys that are no names
             return _value(node.args[0])
-        return {keyword.arg: _value(keyword.value) for keyword in node.keywords}
+        # MMEngine marks what comes from the config of another package; it is the same under its own path.
+        return {keyword.arg: _value(keyword.value) for keyword in node.keywords if keyword.arg != '_scope_'}
     try:
         return ast.literal_eval(node)
     except (ValueError, TypeError):

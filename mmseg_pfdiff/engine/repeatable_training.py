@@ -1,5 +1,6 @@
 """RepeatableTrainingHook: a training that was interrupted ends with the weights of one that was not."""
 
+from mmengine.dataset import InfiniteSampler
 from mmengine.dist import broadcast_object_list
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
@@ -69,6 +70,9 @@ def _skipped(runner: Runner) -> int:
 
 def restart_iterator(loop) -> None:
     """Has a loop of iterations that began to draw samples when it was built, as mmengine's own does, begin again."""
+    loader = loop.dataloader
     if loop.dataloader_iterator._iterator is not None:
-        loop.dataloader._iterator = None  # where persistent workers are kept
-        loop.dataloader_iterator = type(loop.dataloader_iterator)(loop.dataloader)
+        loader._iterator = None  # where persistent workers are kept
+        if isinstance(loader.sampler, InfiniteSampler):
+            loader.sampler.indices = loader.sampler._indices_of_rank()  # it stood where the first iterator left it
+        loop.dataloader_iterator = type(loop.dataloader_iterator)(loader)

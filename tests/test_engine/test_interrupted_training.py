@@ -8,6 +8,7 @@ from mmengine.runner.checkpoint import CheckpointLoader
 from mmseg.registry import HOOKS
 
 from ..running import ROOT, run_tool
+from .toy import toy_runner, train
 
 TINY_UNET = dict(block_out_channels=(8, 16), layers_per_block=1, norm_num_groups=4, patch_size=2)
 MODELS = {
@@ -109,3 +110,52 @@ def test_a_resumed_training_equals_an_uninterrupted_one(name, demo_data, tmp_pat
     assert [path.name for path in (tmp_path / 'parts').glob('epoch_*.pth')] == ['epoch_1.pth']
     run_tool('train.py', tmp_path / 'run.py', '--work-dir', tmp_path / 'parts', '--resume')
     assert_equal_training(tmp_path / 'whole/epoch_2.pth', tmp_path / 'parts/epoch_2.pth')
+
+
+# Ways to train that go other ways through the loader, with a training that takes no time.
+TOYS = {
+    'workers': {'train_dataloader.num_workers': 1},
+    'two optimizers': {
+        'model.type': 'ToyPair',
+        'optim_wrapper.constructor': 'PerModuleOptimWrapperConstructor',
+        'optim_wrapper.modules': dict(generator=dict(), discriminator=dict()),
+    },
+    'no seed': {'randomness': dict(seed=None, diff_rank_seed=True)},
+    'a seed of the sampler': {'train_dataloader.sampler.seed': 7},
+    'iterations': {
+        'loop': dict(type='IterBasedTrainLoop', max_iters=8, val_interval=3),
+        'train_dataloader.sampler.type': 'InfiniteSampler',
+        'default_hooks.checkpoint.by_epoch': False,
+        'train_dataloader.num_workers': 1,
+    },
+    'averaged weights': {'custom_hooks': [dict(type='EMAHook', momentum=0.3)]},
+}
+
+
+@pytest.mark.parametrize('case', TOYS)
+@pytest.mark.parametrize('iteration', [3, 5])
+def test_wherever_it_is_interrupted(case, iteration, tmp_path):
+    options = dict(TOYS[case])
+    hooks = options.pop('custom_hooks', [])
+    with pytest.raises(SystemExit):
+        stop = dict(type='Stop', moment='before_train_iter', iteration=iteration)
+        train(tmp_path / 'parts', custom_hooks=[*hooks, stop], **options)
+    [first] = (tmp_path / 'parts').glob(f'*_{iteration // 2 if case != "iterations" else iteration}.pth')
+    seed = CheckpointLoader.load_checkpoint(str(first))['meta']['seed']
+    train(tmp_path / 'parts', '--resume', custom_hooks=hooks, **options)
+    if case == 'no seed':
+        options['randomness'] = dict(seed=seed, diff_rank_seed=True)
+    train(tmp_path / 'whole', custom_hooks=hooks, **options)
+    last = 'iter_8.pth' if case == 'iterations' else 'epoch_4.pth'
+    assert_equal_training(tmp_path / 'whole' / last, tmp_path / 'parts' / last)
+
+
+def test_a_loop_that_drew_samples_when_it_was_built_begins_again(tmp_path):
+    """As mmengine's own does; the maintained build waits until training begins."""
+    options = TOYS['iterations']
+    train(tmp_path / 'late', **options)
+    runner = toy_runner(tmp_path / 'early', **options)
+    loop = runner.train_loop
+    loop.dataloader_iterator._iterator = iter(loop.dataloader)
+    runner.train()
+    assert_equal_training(tmp_path / 'late/iter_8.pth', tmp_path / 'early/iter_8.pth')

@@ -8,10 +8,11 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.logging import HistoryBuffer
 from mmengine.runner.checkpoint import CheckpointLoader, load_checkpoint
 
-import mmseg_pfdiff  # noqa: F401
+from .toy import train
 
 
 class Attack:
@@ -119,3 +120,21 @@ def test_logs_written_under_the_other_numpy_are_read(tmp_path):
             old.writestr(name, content.read(name).replace(b'numpy._core.multiarray', b'numpy.core.multiarray'))
     loaded = CheckpointLoader.load_checkpoint(str(tmp_path / 'old.pth'))
     assert loaded['a'] == 2.5 and loaded['b'].tolist() == [0, 1, 2]
+
+
+def test_the_config_in_a_checkpoint_is_not_run_when_training_goes_on(tmp_path):
+    """mmengine's Runner runs `meta['config']` as a program when it resumes."""
+    train(tmp_path / 'a', epochs=1)
+    checkpoint = torch.load(tmp_path / 'a/epoch_1.pth', weights_only=False)
+    target = tmp_path / 'made_by_attack'
+    for key in ('config', 'cfg'):
+        checkpoint['meta'][key] = f'import os\nos.makedirs({str(target)!r}, exist_ok=True)\ngpu_ids = [0]\n'
+    torch.save(checkpoint, tmp_path / 'a/epoch_1.pth')
+    with pytest.raises(SystemExit, match='--resume cannot go on'):  # it is of another config
+        train(tmp_path / 'a', '--resume', epochs=2)
+    checkpoint['meta']['cfg'] = ''
+    torch.save(checkpoint, tmp_path / 'a/epoch_1.pth')
+    train(tmp_path / 'a', '--resume', epochs=2)
+    assert (tmp_path / 'a/epoch_2.pth').exists() and not target.exists()
+    Config.fromstring(checkpoint['meta']['config'], '.py')
+    assert target.exists(), 'the attack works where it is let'
