@@ -1,5 +1,6 @@
 """Files that are whole or not there, and their checksums."""
 
+import glob
 import hashlib
 import os
 from collections.abc import Iterator
@@ -89,6 +90,18 @@ def append_whole(path: str | os.PathLike, content: bytes, first: bytes = b'') ->
 def temporary_files(folder: str | os.PathLike) -> Iterator[Path]:
     """What interrupted calls of :func:`write_atomically` left below a folder."""
     return Path(folder).rglob(f'.*{TEMPORARY}')
+
+
+def remove_leftovers(*paths: str | os.PathLike) -> None:
+    """Removes what interrupted calls of :func:`write_atomically` left of files. No other process may write these.
+
+    Args:
+        *paths: The files, there or not.
+    """
+    for path in map(Path, paths):
+        for temporary in path.parent.glob(f'.{glob.escape(path.name)}.*{TEMPORARY}'):
+            if temporary.is_file():
+                temporary.unlink()
 
 
 def file_sha256(path: str | os.PathLike) -> str:

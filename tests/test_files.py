@@ -3,7 +3,7 @@ from multiprocessing import get_context
 
 import pytest
 
-from mmseg_pfdiff.files import append_whole, temporary_files, write_atomically
+from mmseg_pfdiff.files import append_whole, remove_leftovers, temporary_files, write_atomically
 
 
 def write_often(path, content):
@@ -71,3 +71,11 @@ def test_an_addition_that_fails_names_the_file_and_leaves_its_length(tmp_path):
     assert found.get(timeout=30).endswith(f"File too large: '{path}'")
     writer.join()
     assert path.read_bytes() == b'head:one,two'
+
+
+def test_leftovers_of_a_file_are_removed_and_those_of_others_are_not(tmp_path):
+    names = ['.a.json.17.part', '.a.json.4711.part', '.b.json.17.part', '.a.jsonl.17.part', 'a.json']
+    for name in names:
+        (tmp_path / name).write_bytes(b'')
+    remove_leftovers(tmp_path / 'a.json', tmp_path / 'not/there.json')
+    assert sorted(path.name for path in tmp_path.iterdir()) == ['.a.jsonl.17.part', '.b.json.17.part', 'a.json']

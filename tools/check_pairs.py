@@ -70,6 +70,7 @@ def main() -> None:
 
 def check_pairs(args: argparse.Namespace, folder: PairFolder, out: Path) -> None:
     """Looks at all that is asked for, writes the report, and then changes the pairs."""
+    folder.remove_leftovers()
     if args.filter != 'ignore':  # which completes what it began
         folder.refuse_half_changed()
     # Before the long work, what is missing shall show.

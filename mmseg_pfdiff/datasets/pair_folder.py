@@ -80,11 +80,16 @@ class PairFolder(PairFiles):
         for sub in SUBFOLDERS:
             (root / sub).mkdir(exist_ok=True)
         folder = cls(root)
-        for place in (root, *(path for path in root.iterdir() if path.is_dir())):
-            for path in temporary_files(place):
-                path.unlink()
+        folder.remove_leftovers()
         folder.merge()
         return folder
+
+    def remove_leftovers(self) -> None:
+        """Removes what an interrupted run left of files that it was writing. No process may write."""
+        # Subfolders one by one: they may be links, which are not followed otherwise.
+        for place in (self.root, *(path for path in self.root.iterdir() if path.is_dir())):
+            for path in filter(Path.is_file, list(temporary_files(place))):
+                path.unlink()
 
     def rows(self) -> list[PairRow]:
         """The rows of all processes, sorted by index.

@@ -4,7 +4,7 @@ import json
 import math
 from pathlib import Path
 
-from ..files import write_atomically
+from ..files import remove_leftovers, write_atomically
 from .agreement import LOSS_FACTOR, QUANTILE, mean_class_iou
 from .memorisation import COPY_RATIO, NearestTiles
 from .pair_filter import disagrees
@@ -124,7 +124,7 @@ def markdown_report(check: PairCheck, classes: tuple[str, ...], notes: list[str]
 
 
 def write_check(check: PairCheck, classes: tuple[str, ...], notes: list[str], out: Path) -> str:
-    """Writes `check.md` and `check.json`.
+    """Writes `check.md` and `check.json`. No other process may write them.
 
     Args:
         check: What was found.
@@ -149,8 +149,10 @@ def write_check(check: PairCheck, classes: tuple[str, ...], notes: list[str], ou
             mean_iou=check.limits.mean_iou, class_loss=dict(zip(classes, check.limits.class_loss.tolist(), strict=True))
         )
         content['disagreeing'] = [row.index for row in check.rows if disagrees(check, row)]
-    write_atomically(out / 'check.json', (json.dumps(without_nan(content), indent=1) + '\n').encode())
-    write_atomically(out / 'check.md', text.encode())
+    numbers, words = out / 'check.json', out / 'check.md'
+    remove_leftovers(numbers, words)
+    write_atomically(numbers, (json.dumps(without_nan(content), indent=1) + '\n').encode())
+    write_atomically(words, text.encode())
     return text
 
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from .. import __version__
 from ..datasets import PairFolder
-from ..files import write_atomically
+from ..files import remove_leftovers, write_atomically
 from .agreement import LOSS_FACTOR, TrainedSegmentor
 from .check_report import check_tables, without_nan
 from .embedding import embedding_section
@@ -80,6 +80,8 @@ def evaluate_pairs(
 def write_evaluation(sections: list[Section], checker: PairChecker, out: Path, seed: int = 0) -> Path:
     """Writes `index.html`, which needs no other file, and `evaluation.json` with six digits of its numbers.
 
+    No other process may write them.
+
     Args:
         sections: Of :func:`evaluate_pairs`.
         checker: What they were made with.
@@ -117,8 +119,9 @@ def write_evaluation(sections: list[Section], checker: PairChecker, out: Path, s
         legend(folder.classes, folder.palette),
     ]
     numbers = {'about': about} | {one.name: one.numbers for one in sections}
-    write_atomically(out / 'evaluation.json', _json(numbers).encode())
-    path = out / 'index.html'
+    path, json_path = out / 'index.html', out / 'evaluation.json'
+    remove_leftovers(path, json_path)
+    write_atomically(json_path, _json(numbers).encode())
     write_atomically(path, page('Evaluation of synthetic pairs', introduction, sections).encode())
     return path
 

@@ -52,8 +52,13 @@ def folder_summary(folder: PairFolder, support_limit: float | None) -> str:
 
 
 def _moved(folder: PairFolder, rows: list[PairRow], target: Tensor) -> list[str]:
-    plain = torch.tensor([[row.measures[f'plain_{name}'] for name in folder.classes] for row in rows])
-    moved = 100 * torch.tensor([row.measures['moved'] for row in rows])
+    """Of pairs whose rows tell of it: measures may have been taken out of the table since."""
+    names = [*(f'plain_{name}' for name in folder.classes), 'moved']
+    told = [n for n, row in enumerate(rows) if all(name in row.measures for name in names)]
+    if not told:
+        return []
+    found = torch.tensor([[rows[n].measures[name] for name in names] for n in told])
+    target, plain, moved = target[told], found[:, :-1], 100 * found[:, -1]
     return [
         'What the networks drew, before pixels were moved to meet the fractions:',
         fraction_table(target, plain, folder.classes),

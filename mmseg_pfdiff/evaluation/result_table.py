@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..csv_files import csv_text, read_csv
-from ..files import write_atomically
+from ..files import remove_leftovers, write_atomically
 from ..json_files import read_json_object
 from ..markdown import markdown_text
 
@@ -32,6 +32,7 @@ class ResultTable:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         common = json.loads(json.dumps({**common, 'settings': self.settings}))
         written = self.path.with_name(f'{name}.json')
+        remove_leftovers(*(self.path.with_name(f'{name}.{kind}') for kind in ('json', 'csv', 'md')))
         if written.exists():
             before = read_json_object(written)
             differing = [key for key in sorted(common.keys() | before.keys()) if common.get(key) != before.get(key)]
