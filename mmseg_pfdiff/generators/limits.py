@@ -116,10 +116,10 @@ def check_settings(settings: Mapping[str, Any]) -> None:
     Raises:
         ValueError: A value out of its limits, of another type, missing or unknown; the message names its key.
     """
-    check_plain(settings)
     for name, rule in SETTINGS.items():
         if name in settings:
             check_value(name, settings[name], rule)
+    check_plain(settings)
     for key in NEEDED:
         part, _, name = key.partition('.')
         if name not in settings.get(part, {}):

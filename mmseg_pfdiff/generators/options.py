@@ -37,13 +37,12 @@ def config_with_options(path: str, options: Mapping[str, Any] | None = None, als
     return merged(config, options, path)
 
 
-def settings_with_options(settings: Mapping, options: Mapping[str, Any], place: str) -> dict:
+def settings_with_options(settings: Mapping, options: Mapping[str, Any]) -> dict:
     """Settings of a model from an exported folder with the `model.` options of a command line.
 
     Args:
         settings: Constructor arguments, as the folder has them.
         options: Values by dotted key below `model`: `fraction_guidance`, `sampler.steps`.
-        place: Of the settings, for messages.
 
     Returns:
         The changed settings.
@@ -54,11 +53,11 @@ def settings_with_options(settings: Mapping, options: Mapping[str, Any], place: 
     if not options:
         return dict(settings)
     for key in options:
-        _check_known(settings, key, place)
+        _check_known(settings, key)
     if 'sampler.type' in options:
         # Arguments of another scheduler go with it.
         settings = {**settings, 'sampler': dict(steps=settings['sampler']['steps'])}
-    return merged(Config(dict(settings)), options, place).to_dict()
+    return merged(Config(dict(settings)), options, 'the settings').to_dict()
 
 
 def split_options(options: Mapping[str, Any] | None, known: tuple[str, ...], place: str) -> dict[str, dict[str, Any]]:
@@ -87,7 +86,7 @@ def split_options(options: Mapping[str, Any] | None, known: tuple[str, ...], pla
     return sorted_options
 
 
-def _check_known(settings: Mapping, key: str, place: str) -> None:
+def _check_known(settings: Mapping, key: str) -> None:
     """Refuses a key that names no setting."""
     names, found = key.split('.'), settings
     for depth, name in enumerate(names):
@@ -99,7 +98,7 @@ def _check_known(settings: Mapping, key: str, place: str) -> None:
             return
         else:
             there = ', '.join(map(str, found)) if isinstance(found, Mapping) else repr(found)[:100]
-            raise ValueError(f'Option model.{key}: {place} has no setting of that name. There is: {there}.')
+            raise ValueError(f'there is no setting model.{key}, but {there}.')
 
 
 def merged(config: Config, options: Mapping[str, Any] | None, place: str) -> Config:

@@ -139,7 +139,7 @@ def _load_part(
         check_settings(settings)
     changes = f' with the options {", ".join(f"{key}={value}" for key, value in options.items())}' if options else ''
     with _naming(path, changes):
-        settings = settings_with_options(settings, options, str(path))
+        settings = settings_with_options(settings, options)
         settings['sampler'] = resolve_sampler(settings['sampler'], sampler, steps)
         check_settings(settings)
         with unets_without_memory():

@@ -73,7 +73,7 @@ def refused(folder):
         assert '\n' not in text and len(text) < 900
         return text
     finally:
-        assert time.perf_counter() - start < 10
+        assert time.perf_counter() - start < 30
 
 
 @pytest.mark.parametrize(
@@ -101,13 +101,13 @@ CONFIG = 'generator/config.json'
 @pytest.mark.parametrize(
     ('name', 'path', 'value', 'message'),
     [
-        (CONFIG, ('num_train_timesteps',), 1e10, 'num_train_timesteps must be a number from -10000 to 10000, got 1000'),
+        (CONFIG, ('num_train_timesteps',), 1e10, 'num_train_timesteps must be a whole number from 1 to 10000, got'),
         (CONFIG, ('num_train_timesteps',), 5000.5, 'num_train_timesteps must be a whole number from 1 to 10000'),
-        (CONFIG, ('sampler', 'steps'), 10**9, 'sampler.steps must be a number from'),
+        (CONFIG, ('sampler', 'steps'), 10**9, 'sampler.steps must be a whole number from 1'),
         (CONFIG, ('sampler', 'num_train_timesteps'), 10**8, 'sampler.num_train_timesteps must be a number from'),
         (CONFIG, ('sampler', 'timestep_spacing'), 'x', 'RenoiseScheduler cannot draw 3 steps'),
         (CONFIG, ('sampler', 'type'), 'x' * 10**6, 'sampler.type must be a text of at most 100 characters, got'),
-        (CONFIG, ('unet', 'block_out_channels'), [10**9, 10**9], 'unet.block_out_channels.0 must be a number from'),
+        (CONFIG, ('unet', 'block_out_channels'), [10**9, 10**9], 'unet.block_out_channels must be a list of at'),
         (CONFIG, ('unet', 'block_out_channels'), [8192, 8192], 'does not agree with the config.json'),
         (CONFIG, ('unet', 'block_out_channels'), [8] * 40, 'unet.block_out_channels must be a list of at most 10'),
         (CONFIG, ('unet', 'layers_per_block'), 5000, 'unet.layers_per_block must be a whole number from 1 to 16'),
