@@ -25,11 +25,20 @@ def run_main(main: Callable[[], None], interrupted: str, also: tuple[type[Except
     """
     try:
         main()
-    except KeyboardInterrupt:
-        print(f'\nStopped. {interrupted}', file=sys.stderr)
-        sys.exit(INTERRUPTED)
-    except (ValueError, OSError, ImportError, *also) as error:
+    except (KeyboardInterrupt, Exception) as error:
+        if by_interruption(error):
+            print(f'\nStopped. {interrupted}', file=sys.stderr)
+            sys.exit(INTERRUPTED)
+        if not isinstance(error, (ValueError, OSError, ImportError, *also)):
+            raise
         sys.exit(f'error: {describe_error(error)}')
+
+
+def by_interruption(error: BaseException | None) -> bool:
+    """Whether an error is Ctrl-C, or what a library made of it: mmengine formats its config in a bare `except`."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__context__
+    return error is not None
 
 
 def describe_error(error: Exception) -> str:

@@ -25,10 +25,17 @@ def test_what_a_user_can_mend_is_one_line(capsys):
 
 
 def test_ctrl_c_says_how_to_go_on(capsys):
-    with pytest.raises(SystemExit) as end:
-        run_main(raising(KeyboardInterrupt()), 'The same command goes on.')
-    assert end.value.code == 130
-    assert capsys.readouterr().err == '\nStopped. The same command goes on.\n'
+    def renamed():
+        try:
+            raise KeyboardInterrupt
+        except:  # noqa: E722 as a library does
+            raise SyntaxError('failed to format')  # noqa: B904
+
+    for main in (raising(KeyboardInterrupt()), renamed):
+        with pytest.raises(SystemExit) as end:
+            run_main(main, 'The same command goes on.')
+        assert end.value.code == 130
+        assert capsys.readouterr().err == '\nStopped. The same command goes on.\n'
 
 
 def test_a_full_disk_is_told_with_file_and_space(tmp_path):

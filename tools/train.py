@@ -2,6 +2,7 @@
 
 import argparse
 
+from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
 from mmseg_pfdiff.engine.launch import prepare_cpu_training, process_rank
@@ -37,6 +38,7 @@ def main() -> None:
     if args.amp:
         use_mixed_precision(config)
     use_own_hooks(config)
+    init_default_scope(config.get('default_scope') or 'mmseg')  # where the checks look components up
     check_run(config, ['train', 'val'])
     check_generator(config)
     resume = args.resume or bool(config.get('resume'))
@@ -59,4 +61,8 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    run_main(main, 'Checkpoints written so far are kept; the same command with --resume goes on from the last one.')
+    run_main(
+        main,
+        'Checkpoints written so far are kept; the same command with --resume (without --overwrite) goes on from the '
+        'last one.',
+    )

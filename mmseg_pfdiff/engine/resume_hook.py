@@ -123,11 +123,11 @@ def check_same_amount(runner: Runner, meta: dict) -> None:
     length, epochs = len(runner.train_dataloader), meta['epoch']
     if epochs and 'samples' not in meta:  # written by another program
         now, meta = {'iterations in an epoch': length}, {'iterations in an epoch': meta['iter'] / epochs}
-    other = [f'{number} {name}, not {meta[name]:g}' for name, number in now.items() if meta.get(name, number) != number]
+    other = [(name, meta[name], number) for name, number in now.items() if meta.get(name, number) != number]
     if other:
         raise ValueError(
-            f'--resume cannot go on: there are {" and ".join(other)} as before. Give the data and the number of '
-            'processes that the training began with, or start in another --work-dir.'
+            f'--resume cannot go on: the number of {describe_changes(other)}. Give the data and the number of processes '
+            'that the training began with, or start in another --work-dir.'
         )
     if epochs and meta.get('iter', 0) % length:
         runner.logger.warning(

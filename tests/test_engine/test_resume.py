@@ -170,9 +170,9 @@ def test_other_numbers_of_samples_under_the_same_config_are_noticed(tmp_path):
     train(tmp_path / 'a', epochs=1)
     checkpoint = load(tmp_path / 'a/epoch_1.pth')
     for meta, message in (
-        (dict(samples=5), r'there are 4 samples, not 5 as before'),
-        (dict(processes=2), r'there are 1 processes, not 2 as before'),
-        (None, r'there are 2 iterations in an epoch, not 3 as before'),
+        (dict(samples=5), 'number of samples is 4 and was 5'),
+        (dict(processes=2), 'number of processes is 1 and was 2'),
+        (None, 'number of iterations in an epoch is 2 and was 3'),
     ):
         changed = {**checkpoint, 'meta': {**checkpoint['meta'], **(meta or {})}}
         if meta is None:  # written by another program
