@@ -5,7 +5,7 @@ import io
 import itertools
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -127,7 +127,9 @@ class CsvTable(NamedTuple):
         )
 
 
-def read_csv(path: Path, content: bytes, required: Sequence[str], texts: Sequence[str] = ()) -> CsvTable:
+def read_csv(
+    path: Path, content: bytes, required: Sequence[str], texts: Sequence[str] = (), stripped: bool = False
+) -> CsvTable:
     """A table with a line of column names.
 
     Read is also what a spreadsheet made of it: a byte-order mark, other line ends, semicolons or tabs between the
@@ -138,6 +140,7 @@ def read_csv(path: Path, content: bytes, required: Sequence[str], texts: Sequenc
         content: What it holds.
         required: Names of columns that it must have.
         texts: Names of columns that hold no numbers.
+        stripped: Whether spaces around a cell do not count, as in tables that people write.
 
     Returns:
         The table.
@@ -150,47 +153,51 @@ def read_csv(path: Path, content: bytes, required: Sequence[str], texts: Sequenc
     except UnicodeDecodeError as error:
         line = content.count(b'\n', 0, error.start) + 1
         raise ValueError(f'{path}, line {line}: no text in UTF-8. Save the table as CSV in UTF-8.') from error
-    delimiter = _delimiter(path, text, required)
-    records = _records(path, text, delimiter)
-    _, header = next(records)
+
+    def read(delimiter: str) -> Iterator[tuple[int, list[str]]]:
+        for line, cells in _records(path, text, delimiter):
+            yield line, [cell.strip() for cell in cells] if stripped else cells
+
+    with _cells_of_any_length():  # an overlong one is told by its column
+        delimiter = _delimiter(path, read, required)
+        (_, header), *records = read(delimiter)
     columns = _columns(path, header)
-    rows = [row for line, cells in records if any(cells) for row in [_row(path, line, columns, cells)]]
+    rows = [_row(path, line, columns, cells) for line, cells in records if any(cells)]
     numbers = [name for name in columns if name and name not in texts]
     decimal_comma = delimiter != ',' and any(',' in row.cells[name] for row in rows for name in numbers)
     return CsvTable(path, list(filter(None, columns)), rows, decimal_comma)
 
 
-def _delimiter(path: Path, text: str, required: Sequence[str]) -> str:
+def _delimiter(path: Path, read: Callable, required: Sequence[str]) -> str:
     """What stands between the cells: that with which the first line holds the names required."""
     missing = {}
     for delimiter in DELIMITERS:
-        names = _names(path, text, delimiter)
+        names = _names(read(delimiter))
         missing[delimiter] = [name for name in required if name not in names]
         if not missing[delimiter]:
             return delimiter
     fewest = min(missing.values(), key=len)
     raise ValueError(
         f'{path}, line 1: the column {_short(fewest[0])} is missing. The first line must name the columns '
-        f'{", ".join(required)}, separated by commas. Correct it, or take the file from a copy.'
+        f'{", ".join(map(_short, required))}, separated by commas. Correct it, or take the file from a copy.'
     )
 
 
-def _names(path: Path, text: str, delimiter: str) -> set[str]:
-    """Names of the columns, if this is the delimiter."""
+def _names(records: Iterator[tuple[int, list[str]]]) -> set[str]:
+    """Names of the columns, if the delimiter is right."""
     try:
-        return {_as_it_was(cell) for _, cells in itertools.islice(_records(path, text, delimiter), 1) for cell in cells}
+        return {_as_it_was(cell) for _, cells in itertools.islice(records, 1) for cell in cells}
     except ValueError:  # quotes at places that another delimiter makes right
         return set()
 
 
 def _records(path: Path, text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """First line and cells of each record."""
+    """First line and cells of each row of a file."""
     reader = csv.reader(io.StringIO(text, newline=''), delimiter=delimiter, strict=True)
     while True:
         line = reader.line_num + 1
         try:
-            with _cells_of_any_length():  # an overlong one is told by its column
-                cells = next(reader)
+            cells = next(reader)
         except StopIteration:
             return
         except csv.Error as error:
@@ -228,7 +235,10 @@ def _row(path: Path, line: int, columns: list[str], cells: list[str]) -> CsvRow:
     names = columns + [''] * (len(cells) - len(columns))
     for name, cell in zip(names, cells, strict=True):
         if cell and not name:
-            raise ValueError(f'{path}, line {line}: {_short(cell)} stands in no column. Remove it.')
+            raise ValueError(
+                f'{path}, line {line}: {_short(cell)} stands in no column, after {len(columns)} cells. Remove it; '
+                'where commas separate the cells, decimals are written with a point.'
+            )
         if len(cell) > MAX_CELL:
             raise ValueError(
                 f'{_place(path, line, name)}: {len(cell)} characters in a cell, expected were {MAX_CELL} at most. '

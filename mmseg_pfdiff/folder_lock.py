@@ -52,11 +52,19 @@ def locked_folder(folder: str | os.PathLike, leader: bool = True) -> Iterator[No
             'folder.'
         ) from error
     try:
-        # The file is both the lock and the note for those who come second.
-        path.write_text(f'process {os.getpid()} on {socket.gethostname()}: {Path(sys.argv[0]).name}')
+        _write_note(path)
         yield
     finally:
         lock.release()
+
+
+def _write_note(path: Path) -> None:
+    """The file is both the lock and the note for those who come second."""
+    try:
+        path.write_text(f'process {os.getpid()} on {socket.gethostname()}: {Path(sys.argv[0]).name}')
+    except OSError as error:
+        # A write that fails does not say of which file.
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def _owner(path: Path) -> str:

@@ -5,11 +5,12 @@ import math
 from pathlib import Path
 
 from ..files import remove_leftovers, write_atomically
+from ..markdown import markdown_text
 from .agreement import LOSS_FACTOR, QUANTILE, mean_class_iou
 from .memorisation import COPY_RATIO, NearestTiles
 from .pair_filter import disagrees
 from .pair_findings import KINDS, PairCheck
-from .result_table import markdown_lines, markdown_text
+from .result_table import markdown_lines
 
 NAMES = {
     'pairs': 'pairs',

@@ -1,8 +1,6 @@
 """RequestedFractions: phase fractions that a person wrote down, in a table or as one line of text."""
 
-import csv
 import hashlib
-import io
 import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -10,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ..csv_files import read_csv
 from .fraction_sampler import FractionRequest
 
 # Decimals as people type them: three shares of 0.333 are meant to be thirds.
@@ -95,8 +94,8 @@ class RequestedFractions:
         """One vector a row; row i, counted from 0 after the header, is for pair i.
 
         Args:
-            path: Comma-separated, UTF-8. The header names the K classes in any order, and nothing else. Empty lines
-                do not count.
+            path: Comma-separated, UTF-8, or what a spreadsheet made of that. The header names the K classes in any
+                order, and nothing else. Empty lines do not count.
             classes: K class names, in the order of the vectors to make.
 
         Returns:
@@ -106,27 +105,16 @@ class RequestedFractions:
             FileNotFoundError: No such file.
             ValueError: It is no such table; the message names the file, the line, and the column where it is one.
         """
-        try:
-            text = Path(path).read_text(encoding='utf-8-sig')  # spreadsheets put a byte-order mark in front
-        except UnicodeDecodeError as error:
-            raise ValueError(f'{path} is no text in UTF-8 ({error.reason}). Save it as CSV in UTF-8.') from error
-        reader = csv.reader(io.StringIO(text))
-        header = [name.strip() for name in next(reader, [])]
-        _check_names(header, classes, f'{path}, line 1', 'column')
-        order = [header.index(name) for name in classes]
+        path = Path(path)
+        table = read_csv(path, path.read_bytes(), classes, stripped=True)
+        _check_names(table.columns, classes, f'{path}, line 1', 'column')
         rows = []
-        for cells in reader:
-            place = f'{path}, line {reader.line_num}'
-            if not any(cell.strip() for cell in cells):
-                continue
-            if len(cells) != len(header):
-                raise ValueError(
-                    f'{place}: {len(header)} values are needed, one a column ({", ".join(header)}); got {len(cells)}: '
-                    f'{",".join(cells)!r}. Decimals are written with a point.'
-                )
-            values = [_number(cell, f'{place}, column {name}') for cell, name in zip(cells, header, strict=True)]
-            row = torch.tensor([values[i] for i in order], dtype=torch.float64)
-            rows.append(_normalised(row, classes, place))
+        for row in table.rows:
+            values = [table.number(row, name) for name in classes]
+            for name, value in zip(classes, values, strict=True):
+                if not 0 <= value < math.inf:
+                    raise table.error(row, name, 'a share, a number from 0 to 1')
+            rows.append(_normalised(torch.tensor(values, dtype=torch.float64), classes, f'{path}, line {row.line}'))
         if not rows:
             raise ValueError(f'{path} has a header but no row; write one row for each pair.')
         return cls(torch.stack(rows), classes)

@@ -35,28 +35,43 @@ def test_sums_that_are_nearly_1_are_normalised(tmp_path):
     assert vector.tolist() == pytest.approx([1 / 3, 1 / 3, 0, 1 / 3], abs=1e-12)
 
 
-def test_a_table_of_a_spreadsheet(tmp_path):
-    path = tmp_path / 'bom.csv'
-    path.write_bytes(b'\xef\xbb\xbfmatrix,austenite,martensite_austenite,defect\r\n0.25,0.25,0.25,0.25\r\n')
+@pytest.mark.parametrize(
+    'content',
+    [
+        b'\xef\xbb\xbfmatrix,austenite,martensite_austenite,defect\r\n0.25,0.25,0.25,0.25\r\n',
+        b'"matrix";"austenite";"martensite_austenite";"defect";\r\n0,25;0,25;0,25;0,25;\r\n;;;;\r\n',
+        b'matrix, austenite ,martensite_austenite,defect\n0.25 , 0.25,0.25,"0.25"',
+    ],
+)
+def test_a_table_of_a_spreadsheet(tmp_path, content):
+    path = tmp_path / 'spread.csv'
+    path.write_bytes(content)
     assert RequestedFractions.from_csv(path, CLASSES).vectors.tolist() == [[0.25] * 4]
 
 
 @pytest.mark.parametrize(
     ('text', 'message'),
     [
-        ('', "line 1: column 'matrix' is missing"),
+        ('', "line 1: the column 'matrix' is missing"),
         (HEADER, 'has a header but no row'),
-        ('matrix,austenite,defect\n1,0,0\n', "asked.csv, line 1: column 'martensite_austenite' is missing"),
+        ('matrix,austenite,defect\n1,0,0\n', "asked.csv, line 1: the column 'martensite_austenite' is missing"),
         (HEADER[:-1] + ',ferrite\n1,0,0,0,0\n', "line 1: 'ferrite' is no class"),
-        (HEADER[:-1] + ',matrix\n1,0,0,0,0\n', "line 1: 'matrix' stands there twice"),
-        (HEADER.replace(',', ';') + '1;0;0;0\n', 'separated by commas'),
-        (HEADER + '1,0,0,0\n0.5,0.5,0\n', 'asked.csv, line 3: 4 values are needed.*got 3'),
-        (HEADER + '0,5,0,5,0,0\n', 'line 2: 4 values are needed.*Decimals are written with a point'),
-        (HEADER + '1,0,0,0\n1.1,0,-0.1,0\n', "line 3, column defect: a share must be a number.*got '-0.1'"),
-        (HEADER + '0.5,half,0,0\n', "line 2, column matrix: a share must be a number.*got 'half'"),
-        (HEADER + '1,0,nan,0\n', "line 2, column defect: a share must be a number.*got 'nan'"),
-        (HEADER + '1,0,inf,0\n', "line 2, column defect: a share must be a number.*got 'inf'"),
-        (HEADER + '1,0,,0\n', "line 2, column defect: a share must be a number.*got ''"),
+        (HEADER[:-1] + ',matrix\n1,0,0,0,0\n', "line 1: the column 'matrix' stands there twice"),
+        (HEADER.replace(',', '|') + '1|0|0|0\n', 'separated by commas'),
+        (
+            HEADER + '1,0,0,0\n0.5,0.5,0\n',
+            "line 3, column 'martensite_austenite': the line ends before it, after 3 cells",
+        ),
+        (HEADER + '0,5,0,5,0,0\n', 'line 2: .* in no column, after 4 cells.*decimals are written with a point'),
+        (
+            HEADER + '1,0,0,0\n1.1,0,-0.1,0\n',
+            "line 3, column 'defect': expected a share, a number.* got '-0.1'",
+        ),
+        (HEADER + '0.5,half,0,0\n', "line 2, column 'matrix': expected a number, got 'half'"),
+        (HEADER + '1,0,nan,0\n', "line 2, column 'defect': expected a share, a number from 0 to 1, got 'nan'"),
+        (HEADER + '1,0,inf,0\n', "line 2, column 'defect': expected a share, a number from 0 to 1, got 'inf'"),
+        (HEADER + '1,0,,0\n', "line 2, column 'defect': expected a number, got ''"),
+        (HEADER + f'1,0,{"0" * 131_073},0\n', "line 2, column 'defect': 131073 characters in a cell"),
         (HEADER + '0.5,0.3,0.1,0\n', 'line 2: the shares of .* must sum to 1, got 0.9'),
         (HEADER + '50,30,5,15\n', 'must sum to 1, got 100. Write shares of 1, not percent'),
     ],
