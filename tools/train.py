@@ -9,7 +9,12 @@ from mmseg_pfdiff.engine.launch import prepare_cpu_training, process_rank
 from mmseg_pfdiff.engine.model_checks import check_model
 from mmseg_pfdiff.engine.run_checks import check_run
 from mmseg_pfdiff.engine.run_config import add_run_arguments, read_run_config, use_mixed_precision, use_own_hooks
-from mmseg_pfdiff.engine.work_dir import checkpoint_to_resume, describe_result, prepare_work_dir
+from mmseg_pfdiff.engine.work_dir import (
+    checkpoint_to_resume,
+    describe_result,
+    failures_named,
+    prepare_work_dir,
+)
 from mmseg_pfdiff.folder_lock import locked_folder
 from mmseg_pfdiff.generators.training_checks import check_generator
 from mmseg_pfdiff.tool_main import run_main
@@ -44,7 +49,7 @@ def main() -> None:
     resume = args.resume or bool(config.get('resume'))
     config.resume = False  # what is written to the work dir, with the rest of the config, is how to train it
     leader = process_rank(config.launcher) == 0
-    with locked_folder(config.work_dir, leader):
+    with locked_folder(config.work_dir, leader), failures_named(config.work_dir):
         if leader:
             prepare_work_dir(config, resume, args.overwrite)
         prepare_cpu_training(config)

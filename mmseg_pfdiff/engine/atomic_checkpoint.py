@@ -2,6 +2,10 @@
 
 import os
 import re
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from mmengine.dist import is_main_process
@@ -89,7 +93,15 @@ class AtomicCheckpointHook(CheckpointHook):
                 self._remove(path)
         self._outdated.clear()
 
+    def _save_best_checkpoint(self, runner: Runner, metrics: dict) -> None:
+        with interruption_later():
+            super()._save_best_checkpoint(runner, metrics)
+
     def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
+        with interruption_later():
+            self._save(runner, step, meta)
+
+    def _save(self, runner: Runner, step: int, meta: dict) -> None:
         """Writes a checkpoint, then the note which one it is; then removes what it supersedes."""
         if self.max_keep_ckpts > 0 and step not in self.keep_ckpt_ids:
             if len(self.keep_ckpt_ids) == self.max_keep_ckpts:
@@ -116,6 +128,23 @@ class AtomicCheckpointHook(CheckpointHook):
         if is_main_process():
             write_atomically(os.path.join(runner.work_dir, MARK), self.last_ckpt.encode())
         self._remove_outdated()
+
+
+@contextmanager
+def interruption_later() -> Iterator[None]:
+    """Has Ctrl-C wait for the end of the block. torch, stopped within writing, would end the process by a crash."""
+    handler = signal.getsignal(signal.SIGINT)
+    if not callable(handler) or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    waiting = []
+    signal.signal(signal.SIGINT, lambda *signals: waiting.append(signals))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    if waiting:
+        handler(*waiting[0])
 
 
 def file_inside(folder: Path, path: object) -> str | None:

@@ -126,8 +126,8 @@ def check_same_amount(runner: Runner, meta: dict) -> None:
     other = [(name, meta[name], number) for name, number in now.items() if meta.get(name, number) != number]
     if other:
         raise ValueError(
-            f'--resume cannot go on: the number of {describe_changes(other)}. Give the data and the number of processes '
-            'that the training began with, or start in another --work-dir.'
+            f'--resume cannot go on: the number of {describe_changes(other)}. Give the data and the number of '
+            'processes that the training began with, or start in another --work-dir.'
         )
     if epochs and meta.get('iter', 0) % length:
         runner.logger.warning(

@@ -2,7 +2,8 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from ..files import TEMPORARY, write_atomically
@@ -119,12 +120,37 @@ def prepare_work_dir(config: Mapping, resume: bool, overwrite: bool) -> None:
             print(f'There is no checkpoint in {folder}: training starts from the beginning.')
         else:
             check_same_run(config, load_from_file(path, map_location='cpu', mmap=True)['meta'])
-            write_atomically(work_dir / MARK, str(path.absolute()).encode())
+            name_checkpoint(work_dir, path)
     elif old:
         raise ValueError(
             f'{folder} holds the checkpoints of a training ({old[0].name}). Give --resume to go on with it, another '
             '--work-dir, or --overwrite to remove them first.'
         )
+
+
+@contextmanager
+def failures_named(work_dir: str | os.PathLike) -> Iterator[None]:
+    """Has a write that failed, of a file that the error does not tell, be told with the work directory.
+
+    Args:
+        work_dir: Where all is written in the block.
+
+    Raises:
+        OSError: A write failed.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None or error.errno is None:
+            raise
+        raise OSError(error.errno, error.strerror, str(work_dir)) from error
+
+
+def name_checkpoint(work_dir: Path, path: Path) -> None:
+    """Has `last_checkpoint` name a checkpoint, as other programs look for it: by its absolute path."""
+    mark = work_dir / MARK
+    if not mark.is_file() or mark.read_bytes() != str(path.absolute()).encode():
+        write_atomically(mark, str(path.absolute()).encode())
 
 
 def describe_result(config: Mapping) -> str:

@@ -3,6 +3,7 @@
 import os
 import resource
 import shutil
+import signal
 
 import pytest
 import torch
@@ -173,6 +174,18 @@ def test_a_file_that_cannot_be_written_is_named_and_the_checkpoint_before_stays(
     after = contents(tmp_path / 'a')
     assert after['epoch_1.pth'] == before['epoch_1.pth'] and after['last_checkpoint'] == before['last_checkpoint']
     assert checkpoints(tmp_path / 'a') == ['epoch_1.pth'] and not list((tmp_path / 'a').glob('.*.part'))
+
+
+def test_ctrl_c_waits_until_a_checkpoint_is_whole(tmp_path, capsys):
+    with pytest.raises(SystemExit) as end:
+        train(tmp_path / 'a', custom_hooks=[dict(type='PressCtrlC')])
+    assert end.value.code == 130 and capsys.readouterr().err.startswith(
+        '\nStopped. Checkpoints written so far are kept'
+    )
+    assert checkpoints(tmp_path / 'a') == ['epoch_1.pth']
+    assert load(tmp_path / 'a/epoch_1.pth')['meta']['epoch'] == 1
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    train(tmp_path / 'a', '--resume', epochs=2)
 
 
 def test_training_goes_on_in_the_work_directory_and_not_from_where_it_began(tmp_path):
