@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 from mmengine.config import Config, ConfigDict
+from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from mmengine.runner.checkpoint import CheckpointLoader
 from mmseg.registry import DATASETS, METRICS
@@ -74,6 +75,7 @@ def look_at_micrographs(config: Config) -> TestedMicrographs:
         FileNotFoundError: A label map is missing.
         ValueError: There is no micrograph, two have one name, or a label map is of another size.
     """
+    init_default_scope(config.get('default_scope', 'mmseg'))  # as the Runner will: names of transforms are looked up
     dataset = DATASETS.build(copy.deepcopy(config.test_dataloader.dataset))  # some transforms change their config
     tested = TestedMicrographs(dataset, _folders(config, 'img_path'))
     reports = tested_metrics(config, MicrographIoUMetric)
