@@ -54,7 +54,9 @@ def describe_error(error: Exception) -> str:
     """
     if not isinstance(error, OSError) or error.errno not in (errno.ENOSPC, errno.EDQUOT):
         return WORKER_TRACEBACK.sub('', str(error)).strip()
-    place = Path(error.filename or '.').absolute()
+    if error.filename is None:
+        return f'A file could not be written: {error.strerror}. Make room and run again.'
+    place = Path(error.filename).absolute()
     there = next(folder for folder in (place, *place.parents) if folder.is_dir())
     free = shutil.disk_usage(there).free / 2**20
     return f'{place} could not be written: {error.strerror}. {free:.0f} MiB are free there. Make room and run again.'

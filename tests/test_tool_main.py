@@ -42,6 +42,7 @@ def test_a_full_disk_is_told_with_file_and_space(tmp_path):
     path = tmp_path / 'not/there/a.png'
     text = describe_error(OSError(errno.ENOSPC, 'No space left on device', str(path)))
     assert text.startswith(f'{path} could not be written: No space left on device. ') and ' MiB are free there' in text
+    assert describe_error(OSError(errno.ENOSPC, 'No space')).startswith('A file could not be written: No space. ')
     assert describe_error(OSError(errno.ENOENT, 'No such file or directory', 'a')).endswith("directory: 'a'")
 
 
