@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from mmengine.config import Config
-from mmengine.registry import init_default_scope
+from mmengine.registry import DefaultScope
 from mmseg.registry import MODELS
 from PIL import Image
 
@@ -71,7 +71,9 @@ def peak_of_test(folder: Path, size: int) -> int:
     config = Config.fromfile(CONFIG)
     config.merge_from_dict(options(folder))
     config.dump(folder / 'config.py')
-    torch.save(dict(state_dict=MODELS.build(dict(config.model, train_cfg=None)).state_dict()), folder / 'weights.pth')
+    with DefaultScope.overwrite_default_scope('mmseg'):  # here only: the tool must find its components by itself
+        network = MODELS.build(dict(config.model, train_cfg=None))
+    torch.save(dict(state_dict=network.state_dict()), folder / 'weights.pth')
     command = [folder / 'config.py', folder / 'weights.pth', '--work-dir', folder / 'work', '--out', folder / 'out']
     sys.argv = ['test.py', *map(str, command)]
     Path('/proc/self/clear_refs').write_text('5')  # the peak is that from here on
@@ -85,7 +87,6 @@ def main() -> None:
     parser.add_argument('folder', type=Path)
     parser.add_argument('sizes', type=int, nargs='+')
     args = parser.parse_args()
-    init_default_scope('mmseg')
     torch.set_num_threads(1)
     print(json.dumps([peak_of_test(args.folder / str(size), size) for size in args.sizes]))
 
