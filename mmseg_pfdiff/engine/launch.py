@@ -5,7 +5,7 @@ import os
 import torch.distributed
 from mmengine.config import Config
 from mmengine.device import get_device
-from mmengine.dist import init_dist
+from mmengine.dist import init_dist, is_distributed
 
 # Where a launcher tells each process its number, their number, and its number on its machine.
 ENVIRONMENT = {
@@ -54,7 +54,7 @@ def join_processes(launcher: str, device: str) -> None:
     Raises:
         ValueError: The process was not started by that launcher.
     """
-    if launcher == 'none':
+    if launcher == 'none' or is_distributed():
         return
     names = _variables(launcher)
     if device.startswith('cuda'):
