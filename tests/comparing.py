@@ -10,7 +10,7 @@ from mmseg_pfdiff.comparison.summary import summarise
 from mmseg_pfdiff.comparison.tool_runner import ToolRunner
 from mmseg_pfdiff.comparison.workbench import Workbench
 
-from .running import ROOT, run_tool
+from .running import ROOT, SMALL_SEGMENTOR, run_tool
 
 NOT_IN_WORKERS = {
     f'{part}_dataloader.{key}': value
@@ -37,10 +37,7 @@ def write_plan(path: Path, root: Path, **fields) -> Path:
         'train_dataloader.dataset.real.pipeline.2.crop_size': (64, 64),
         'train_dataloader.dataset.synthetic.pipeline.2.scale': (64, 64),
         'train_dataloader.dataset.synthetic.pipeline.3.crop_size': (64, 64),
-        'model.backbone.name': 'mobilenet_v2',
-        'model.backbone.depth': 3,
-        'model.decode_head.in_channels': [3, 16, 24, 32],
-        'model.decode_head.decoder_cfg.decoder_channels': (16, 8, 8),
+        **SMALL_SEGMENTOR,
         'train_dataloader.batch_size': 8,
         'train_cfg.val_interval': 1,
         'default_hooks.checkpoint.interval': 1,

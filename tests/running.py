@@ -5,6 +5,13 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+# Over a config of a U-Net: a network whose checkpoint is small.
+SMALL_SEGMENTOR = {
+    'model.backbone.name': 'mobilenet_v2',
+    'model.backbone.depth': 3,
+    'model.decode_head.in_channels': [3, 16, 24, 32],
+    'model.decode_head.decoder_cfg.decoder_channels': (16, 8, 8),
+}
 
 
 def run_tool(name, *arguments):

@@ -1,8 +1,10 @@
 import os
 import subprocess
 import sys
+from importlib.metadata import packages_distributions
 
 import pytest
+from mmengine.config import Config
 
 from mmseg_pfdiff.compat import SUPPORTED, check_openmmlab, import_openmmlab, release
 
@@ -14,8 +16,14 @@ def check(installed):
     return check_openmmlab(SUPPORTED, installed.get)
 
 
-def test_what_is_installed_here_works():
+def test_what_is_installed_here_is_told_and_its_configs_are_found_by_name(tmp_path):
+    found = check_openmmlab()
+    owners = packages_distributions()
+    assert list(found) == ['mmengine', 'mmcv', 'mmseg']
+    assert all(distribution in owners[module] for module, distribution in found.items())
     import_openmmlab()
+    (tmp_path / 'mine.py').write_text("_base_ = ['mmseg::_base_/schedules/schedule_20k.py']")
+    assert Config.fromfile(tmp_path / 'mine.py').train_cfg.max_iters == 20_000
 
 
 @pytest.mark.parametrize('installed', [FORK, UPSTREAM, {**UPSTREAM, 'mmcv': '2.1.0+cu121'}])

@@ -1,7 +1,7 @@
 import fcntl
+import multiprocessing
 import os
 import signal
-import subprocess
 import sys
 import time
 
@@ -9,8 +9,6 @@ import pytest
 
 from mmseg_pfdiff.comparison.task_records import TaskRecords
 from mmseg_pfdiff.comparison.tool_runner import OutOfTimeError, ToolRunner
-
-from ..running import ROOT
 
 SLOW = 'import os, sys, time; open(sys.argv[1], "w").write(str(os.getpid())); time.sleep(60)'
 
@@ -63,17 +61,16 @@ def test_at_the_deadline_the_tool_is_ended(tmp_path, records):
 
 def test_a_tool_whose_comparison_was_killed_keeps_the_lock(tmp_path, records):
     (tmp_path / 'tool.py').write_text(SLOW)
-    code = (
-        'from pathlib import Path; from mmseg_pfdiff.comparison.task_records import TaskRecords\n'
-        'from mmseg_pfdiff.comparison.tool_runner import ToolRunner\n'
-        f'root = Path({str(tmp_path)!r}); records = TaskRecords(root / "state")\n'
-        'with records.locked("task") as lock:\n'
-        '    ToolRunner(root).run(["tool.py", str(root / "pid")], records.log("task"), lock)\n'
-    )
-    parent = subprocess.Popen([sys.executable, '-c', code], cwd=ROOT)
-    wait_for(lambda: (tmp_path / 'pid').exists() and (tmp_path / 'pid').read_text(), 60)
+
+    def run():
+        with records.locked('task') as lock:
+            ToolRunner(tmp_path).run(['tool.py', str(tmp_path / 'pid')], records.log('task'), lock)
+
+    parent = multiprocessing.get_context('fork').Process(target=run)
+    parent.start()
+    wait_for(lambda: (tmp_path / 'pid').exists() and (tmp_path / 'pid').read_text())
     parent.kill()
-    parent.wait()
+    parent.join()
     pid = int((tmp_path / 'pid').read_text())
     assert is_running(pid)
     with records.locked('task') as lock:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pytest
 
 from ..forked import kill, start
-from ..running import ROOT, run_tool
+from ..running import ROOT, SMALL_SEGMENTOR, run_tool
 from .snapshot import differences, snapshot
 
 KILLS = 20
@@ -80,9 +80,7 @@ def train_segmentor(world):
     return training('unet_r18_128x128_real', world, {
         'model.data_preprocessor.size': '(64,64)', 'model.test_cfg.crop_size': '(64,64)',
         'model.test_cfg.stride': '(64,64)', 'train_dataloader.dataset.pipeline.2.crop_size': '(64,64)',
-        'model.backbone.name': 'mobilenet_v2', 'model.backbone.depth': 3,
-        'model.decode_head.in_channels': '[3,16,24,32]', 'model.decode_head.decoder_cfg.decoder_channels': '(16,8,8)',
-        'train_dataloader.batch_size': 16,
+        **SMALL_SEGMENTOR, 'train_dataloader.batch_size': 16,
     })  # fmt: skip
 
 

@@ -3,8 +3,7 @@
 import json
 import os
 import shutil
-import subprocess
-import sys
+import socket
 
 import numpy as np
 import pytest
@@ -14,19 +13,17 @@ from mmseg.registry import MODELS
 from PIL import Image
 
 from mmseg_pfdiff.datasets import PairFolder
-from mmseg_pfdiff.datasets.metaldam_conversion import convert_release
 
-from ..running import ROOT, run_tool
+from ..forked import start
+from ..running import ROOT, SMALL_SEGMENTOR, run_tool
 
 CONFIGS = ROOT / 'configs/pfdiff'
 TINY = ['model.unet.block_out_channels=(8,16)', 'model.unet.norm_num_groups=4', 'model.sampler.steps=2']
 
 
 @pytest.fixture(scope='module')
-def data(demo_release, tmp_path_factory):
-    out = tmp_path_factory.mktemp('chain') / 'data'
-    convert_release(demo_release, out, split=str(demo_release / 'split'), tile_size=64)
-    return out
+def data(demo_data):
+    return demo_data
 
 
 def generator_options(data, size, epochs):
@@ -149,15 +146,32 @@ def test_a_mean_over_all_pairs_is_planned(generators, tmp_path):
     assert np.mean([row.measured[3] for row in rows]) == pytest.approx(0.03, abs=0.003)
 
 
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(('127.0.0.1', 0))
+        return listener.getsockname()[1]
+
+
+def run_as_rank(rank, port, *arguments):
+    """Runs a tool as one of the two processes that a launcher starts."""
+    os.environ.update(
+        RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE='2', MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port)
+    )
+    run_tool(*arguments)
+
+
 def test_two_processes_write_the_folder_of_one(generators, pairs, tmp_path):
     out = tmp_path / 'two'
-    command = [sys.executable, '-m', 'torch.distributed.run', '--nproc_per_node=2', '--standalone', '--']
-    command += [str(ROOT / 'tools/generate_pairs.py'), str(generators / 'g/pf-diffseg_tiny-64x64.py')]
-    command += [str(generators / 'g/epoch_1.pth'), '--sr-config', str(generators / 'sr/pair-sr_tiny-64to128.py')]
-    command += ['--sr-checkpoint', str(generators / 'sr/epoch_1.pth'), '--out', str(out), '--num', '48']
-    command += ['--max-moved', '1', '--max-invented', '1', '--launcher', 'pytorch', '--device', 'cpu']
-    run = subprocess.run(command, capture_output=True, text=True, env={**os.environ, 'OMP_NUM_THREADS': '1'})
-    assert run.returncode == 0, run.stderr[-6000:]
+    command = ['generate_pairs.py', generators / 'g/pf-diffseg_tiny-64x64.py', generators / 'g/epoch_1.pth']
+    command += ['--sr-config', generators / 'sr/pair-sr_tiny-64to128.py']
+    command += ['--sr-checkpoint', generators / 'sr/epoch_1.pth', '--out', out, '--num', 48]
+    command += ['--max-moved', 1, '--max-invented', 1, '--launcher', 'pytorch', '--device', 'cpu']
+    logs = [tmp_path / f'{rank}.log' for rank in (0, 1)]
+    port = free_port()
+    processes = [start(log, run_as_rank, rank, port, *command) for rank, log in enumerate(logs)]
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, 0], [log.read_text()[-3000:] for log in logs]
     one, two = PairFolder(pairs), PairFolder(out)
     assert [(r.index, r.group, r.target) for r in one.rows()] == [(r.index, r.group, r.target) for r in two.rows()]
     for row in one.rows():
@@ -204,6 +218,7 @@ def test_seg_guided_diff_trains_resumes_and_generates(data, generators, tmp_path
 
 def segmentor_options(data, pairs, epochs):
     return [
+        *(f'{key}={value}' for key, value in SMALL_SEGMENTOR.items()),
         'model.data_preprocessor.size=(64,64)', 'model.test_cfg.crop_size=(64,64)', 'model.test_cfg.stride=(32,32)',
         f'train_dataloader.dataset.real.data_root={data}', f'train_dataloader.dataset.synthetic.data_root={pairs}',
         'train_dataloader.dataset.real.pipeline.2.crop_size=(64,64)',
