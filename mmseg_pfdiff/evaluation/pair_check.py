@@ -200,8 +200,9 @@ class PairChecker:
             Set -> (N, D) features of its images, and of its masks, on the CPU. Sets: 'train', the held-out part,
             'pairs' and, where there are more of them than held-out tiles, 'N of the pairs'.
         """
-        features = {'train': self._features(extractor, self.training)}
-        features[self.part] = self._features(extractor, self.held_out)
+        real = {'train': self.training, self.part: self.held_out}
+        shown = self.progress(real.items(), desc='features of real tiles', unit='set')
+        features = {name: self._features(extractor, tiles) for name, tiles in shown}
         batches = [
             self._features(extractor, RealTiles([], *(cut_windows(maps, self.side) for maps in (images, labels))))
             for _, images, labels in self._batches('features', drawn, [row for row in self.result.rows if row.kept])

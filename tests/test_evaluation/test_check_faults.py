@@ -2,6 +2,10 @@
 
 import os
 import shutil
+import signal
+import time
+from contextlib import redirect_stderr
+from multiprocessing import get_context
 
 import numpy as np
 import pytest
@@ -126,6 +130,37 @@ def test_a_check_that_stops_anywhere_is_completed_by_the_same_command(pairs, com
     assert contents(pairs) == expected[name]
     run_tool('check_pairs.py', pairs, *command, *FILTERS[name])
     assert contents(pairs) == expected[name], 'once more changes nothing'
+
+
+def run_with_log(log, *arguments):
+    with open(log, 'w') as file, redirect_stderr(file):
+        run_tool(*arguments)
+
+
+def interrupted(log, path, *arguments):
+    """What a tool says and returns that gets Ctrl-C once there is a file."""
+    process = get_context('fork').Process(target=run_with_log, args=(log, *arguments))
+    process.start()
+    while process.is_alive() and not path.exists():
+        time.sleep(0.0005)
+    if process.is_alive():
+        os.kill(process.pid, signal.SIGINT)
+    process.join()
+    return log.read_text(), process.exitcode
+
+
+def test_ctrl_c_says_how_to_go_on_and_the_same_command_does(pairs, command, expected, tmp_path):
+    check = ['check_pairs.py', pairs, *command, *FILTERS['ignore']]
+    said, code = interrupted(tmp_path / 'log', pairs / 'label_maps_are_being_changed.txt', *check)
+    told = 'Stopped. No pair is lost; the same command checks anew, and completes what was begun.'
+    assert (code, told in said) in ((130, True), (0, False)), said
+    run_tool(*check)
+    assert contents(pairs) == expected['ignore']
+    out = tmp_path / 'page'
+    evaluate = ['evaluate_pairs.py', pairs, command[1], '--out', out, '--features', 'none', '--no-copies']
+    said, code = interrupted(tmp_path / 'log', tmp_path / '.page.lock', *evaluate)
+    assert code == 130 and 'Stopped. The pairs stay as they are; the same command evaluates anew.' in said
+    assert contents(pairs) == expected['ignore'] and not out.exists()
 
 
 def test_who_comes_second_is_told_who_writes(pairs, command, tmp_path):

@@ -3,6 +3,7 @@
 import _thread
 import threading
 import time
+from multiprocessing import get_context
 
 import pytest
 
@@ -31,6 +32,27 @@ def test_a_second_run_is_told_who_writes_and_changes_nothing(command, tmp_path):
             with pytest.raises(SystemExit, match=r'pairs is being written by another process'):
                 run_tool(*command, *flags)
     assert contents(tmp_path / 'pairs') == before
+
+
+def generate_when_told(start, command):
+    start.wait()
+    run_tool(*command)
+
+
+def test_of_two_runs_that_start_together_one_writes_and_the_other_ends(command, tmp_path):
+    start = get_context('fork').Barrier(2)
+    runs = [
+        get_context('fork').Process(target=generate_when_told, args=(start, [*command, '--num', 40, '--seed', seed]))
+        for seed in (0, 1)
+    ]
+    for run in runs:
+        run.start()
+    for run in runs:
+        run.join()
+    assert sorted(run.exitcode for run in runs) == [0, 1]
+    folder = PairFolder(tmp_path / 'pairs')
+    seed = [run.exitcode for run in runs].index(0)
+    assert folder.description['seed'] == seed and [row.seed for row in folder.rows()] == [seed] * 40
 
 
 def test_another_seed_does_not_take_over_what_a_killed_run_left(command, tmp_path):
