@@ -70,6 +70,12 @@ class ResumeHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Brings the schedules to the checkpoint's iteration."""
+        loop = runner.train_loop
+        if runner.iter and (loop.epoch >= loop.max_epochs if runner.epoch else loop.iter >= loop.max_iters):
+            runner.logger.info(
+                f'The training has come to its end of {loop.max_iters} iterations before. To train longer, raise '
+                'train_cfg.max_epochs or max_iters.'
+            )
         if self.rates_before is None:
             return
         advance_schedules(runner)

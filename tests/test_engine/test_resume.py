@@ -96,6 +96,16 @@ def test_training_longer_is_told_in_the_log(tmp_path):
     )
 
 
+def test_a_training_that_has_come_to_its_end_says_how_to_go_on(tmp_path):
+    for loop in (None, dict(by_epoch=False, max_iters=4)):
+        place = tmp_path / ('epochs' if loop is None else 'iterations')
+        options = {'loop': loop, 'log_level': 'INFO', 'default_hooks.checkpoint.by_epoch': loop is None}
+        train(place, epochs=2, **options)
+        train(place, '--resume', epochs=2, **options)
+        log = max(place.glob('*/*.log')).read_text()
+        assert 'come to its end of 4 iterations before. To train longer, raise train_cfg.max_epochs' in log
+
+
 def test_settings_of_the_optimizer_are_the_present_ones_and_its_state_stays(tmp_path):
     train(tmp_path / 'a', epochs=2, **{'optim_wrapper.optimizer.momentum': 0.9})
     changed = {'optim_wrapper.optimizer.momentum': 0.5, 'optim_wrapper.optimizer.weight_decay': 0.125}

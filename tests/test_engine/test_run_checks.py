@@ -7,6 +7,7 @@ from mmengine.dataset import RepeatDataset
 from mmseg_pfdiff.engine.run_checks import check_run, class_counts, class_names
 
 from ..running import ROOT, run_tool
+from .toy import train
 
 CONFIGS = ROOT / 'configs/pfdiff'
 CLASSES = ('matrix', 'austenite', 'martensite_austenite', 'defect')
@@ -104,6 +105,24 @@ def test_a_validation_part_without_images_and_training_without_it(plain, demo_da
         check_run(config, ['train', 'val'])
     config.merge_from_dict(dict(val_cfg=None, val_dataloader=None, val_evaluator=None))
     check_run(config, ['train', 'val'])
+
+
+def test_before_training_nothing_is_written(demo_data, tmp_path):
+    with pytest.raises(SystemExit, match='error: Mixed precision'):
+        train(tmp_path / 'a', '--amp')
+    groups = dict(groups=[dict(name='all', share=0.5), dict(name='rich', share=0.5, phase='ferrite', richest=0.1)])
+    for lacking, settings in (
+        ('ferrite', groups),
+        ('bainite', dict(type='FractionPlanner', target_mean=dict(bainite=1))),
+    ):
+        config = Config.fromfile(CONFIGS / 'pf-diffseg_tiny-64x64.py')
+        config.fraction_sampler = settings
+        for part in ('train', 'val'):
+            config[f'{part}_dataloader'].dataset.data_root = str(demo_data)
+        config.dump(tmp_path / 'generator.py')
+        with pytest.raises(SystemExit, match=f'error: .*{lacking}'):
+            run_tool('train.py', tmp_path / 'generator.py', '--work-dir', tmp_path / 'b')
+    assert not (tmp_path / 'a').exists() and not (tmp_path / 'b').exists()
 
 
 def test_the_tools_say_it_in_a_line():
