@@ -15,7 +15,7 @@ from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 
 from ..files import write_atomically
-from .work_dir import MARK, checkpoint_folder
+from .work_dir import MARK, checkpoint_folder, checkpoint_number
 
 
 class AtomicLocalBackend(LocalBackend):
@@ -71,14 +71,20 @@ class AtomicCheckpointHook(CheckpointHook):
         hub, folder = runner.message_hub, checkpoint_folder(runner.work_dir, self.out_dir)
         info = dict(hub.runtime_info)
         for name in [name for name in info if name == 'last_ckpt' or name.startswith('best_ckpt')]:
-            hub.update_info(name, file_inside(folder, info[name]))
+            hub.update_info(name, self._checkpoint_inside(folder, info[name]))
         if 'keep_ckpt_ids' in info:
             hub.update_info('keep_ckpt_ids', [number for number in info['keep_ckpt_ids'] if isinstance(number, int)])
         # A training that is killed between the writing and the removing leaves files that are superseded.
-        self.last_ckpt = file_inside(folder, info.get('last_ckpt'))
-        self._outdated = [file_inside(folder, name) for name in info.get('outdated_ckpts', [])]
+        self.last_ckpt = self._checkpoint_inside(folder, info.get('last_ckpt'))
+        self._outdated = [self._checkpoint_inside(folder, name) for name in info.get('outdated_ckpts', [])]
         for best in [hub.get_info(name) for name in info if name.startswith('best_ckpt')]:
             self._outdated += numbered_siblings(best) if best else []
+
+    def _checkpoint_inside(self, folder: Path, path: object) -> str | None:
+        """The checkpoint in a folder that has the name of another path; None if there is none."""
+        found = folder / os.path.basename(str(path or ''))
+        known = checkpoint_number(found.name, self.filename_tmpl) is not None
+        return str(found) if known and found.is_file() else None
 
     def best_paths(self) -> list[str]:
         """The files of the best weights."""
@@ -145,12 +151,6 @@ def interruption_later() -> Iterator[None]:
         signal.signal(signal.SIGINT, handler)
     if waiting:
         handler(*waiting[0])
-
-
-def file_inside(folder: Path, path: object) -> str | None:
-    """The file of a folder that has the name of another path; None if there is none."""
-    found = folder / os.path.basename(str(path or ''))
-    return str(found) if found.is_file() else None
 
 
 def numbered_siblings(path: str) -> list[str]:

@@ -54,7 +54,12 @@ def config_changes(before: str, now: Config) -> tuple[list[Change], list[Change]
 
 def describe_changes(changes: list[Change]) -> str:
     """Changes in words."""
-    return ', '.join(f'{path} is {now!r} and was {before!r}' for path, before, now in changes)
+    return ', '.join(f'{path} is {_short(now)} and was {_short(before)}' for path, before, now in changes)
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f'{text[:77]}...'
 
 
 def settings_of(text: str) -> dict:

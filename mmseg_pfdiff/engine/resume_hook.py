@@ -29,7 +29,7 @@ class ResumeHook(Hook):
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Notes what the config does not tell."""
-        checkpoint['meta'].update(processes=get_world_size(), samples=len(runner.train_dataloader.dataset))
+        checkpoint['meta'].update(amounts(runner))
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Checks a checkpoint that training is to go on from, and gives its optimizer the present settings.
@@ -115,6 +115,13 @@ def check_same_run(config: Any, meta: dict) -> list[Change]:
     return applied
 
 
+def amounts(runner: Runner) -> dict[str, int]:
+    """Numbers that make an epoch what it is, besides the config: of processes, and of samples where these are known."""
+    dataset = runner.train_dataloader.dataset
+    samples = dict(samples=len(dataset)) if hasattr(dataset, '__len__') else {}
+    return dict(processes=get_world_size(), **samples)
+
+
 def check_same_amount(runner: Runner, meta: dict) -> None:
     """Sees that an epoch is what it was.
 
@@ -125,8 +132,8 @@ def check_same_amount(runner: Runner, meta: dict) -> None:
     Raises:
         ValueError: There are other numbers of processes or samples.
     """
-    now = dict(processes=get_world_size(), samples=len(runner.train_dataloader.dataset))
-    length, epochs = len(runner.train_dataloader), meta['epoch']
+    now, epochs = amounts(runner), meta['epoch']
+    length = len(runner.train_dataloader) if epochs else 1
     if epochs and 'samples' not in meta:  # written by another program
         now, meta = {'iterations in an epoch': length}, {'iterations in an epoch': meta['iter'] / epochs}
     other = [(name, meta[name], number) for name, number in now.items() if meta.get(name, number) != number]
@@ -175,7 +182,7 @@ def advance_schedules(runner: Runner) -> None:
     Args:
         runner: Its loop stands where training goes on.
     """
-    hook, length = ParamSchedulerHook(), len(runner.train_dataloader)
+    hook, length = ParamSchedulerHook(), len(runner.train_dataloader) if runner.epoch else 1
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')  # torch misses the steps of the optimizer
         for iteration in range(1, runner.iter + 1):

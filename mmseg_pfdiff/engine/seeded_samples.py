@@ -103,9 +103,10 @@ def number_samples(loader: DataLoader, seed: int, rank: int) -> NumberedSampler 
         The sampler, to be told of each epoch; None for a loader or data set without indices, which is left as it is.
     """
     try:
+        numbered = NumberedSampler(loader.batch_sampler.sampler)
         # Of the instance: torch looks it up there first.
         loader.dataset.__getitems__ = SeededItems(loader.dataset, seed, rank)
-        loader.batch_sampler.sampler = NumberedSampler(loader.batch_sampler.sampler)
-    except AttributeError:  # a plain list as data set; a loader without batches
+    except AttributeError:  # a plain list as data set; a loader without batches, or without a sampler
         return None
-    return loader.batch_sampler.sampler
+    loader.batch_sampler.sampler = numbered
+    return numbered

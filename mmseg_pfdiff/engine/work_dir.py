@@ -46,11 +46,25 @@ def checkpoint_files(config: Mapping, best: bool = True) -> list[Path]:
     """
     found = []
     for template in {*TEMPLATES, _hook(config).get('filename_tmpl') or TEMPLATES[0]}:
-        stem, suffix = (re.escape(part).replace(re.escape('{}'), r'(\d+)') for part in os.path.splitext(template))
-        pattern = f'(?:best_.+_)?{stem}(?:-[0-9a-f]{{8}})?{suffix}' if best else stem + suffix
-        matches = {path: re.fullmatch(pattern, path.name) for path in folders_of(config)[1].glob('*')}
-        found += [(int(match[1]), path) for path, match in matches.items() if match and path.is_file()]
+        numbers = {path: checkpoint_number(path.name, template, best) for path in folders_of(config)[1].glob('*')}
+        found += [(number, path) for path, number in numbers.items() if number is not None and path.is_file()]
     return [path for _, path in sorted(found, reverse=True)]
+
+
+def checkpoint_number(name: str, template: str, best: bool = True) -> int | None:
+    """The epoch or iteration in the name of a checkpoint.
+
+    Args:
+        name: Of a file.
+        template: What checkpoints are named by; `{}` stands for the number.
+        best: Take the names of the best and the published weights, too.
+
+    Returns:
+        The number; None for another file.
+    """
+    stem, suffix = (re.escape(part).replace(re.escape('{}'), r'(\d+)') for part in os.path.splitext(template))
+    match = re.fullmatch(f'(?:best_.+_)?{stem}(?:-[0-9a-f]{{8}})?{suffix}' if best else stem + suffix, name)
+    return int(match[1]) if match else None
 
 
 def _hook(config: Mapping) -> Mapping:
@@ -79,13 +93,11 @@ def checkpoint_to_resume(config: Mapping) -> Path | None:
     paths = checkpoint_files(config, best=False)
     problems = []
     for path in sorted(paths, key=lambda path: path != named):
-        try:
-            if 'optimizer' in load_from_file(path, map_location='cpu', mmap=True):
-                return path
-            problems.append(f'{path} has no state of the optimizer')
-        except ValueError as error:
-            problems.append(str(error))
-        print(f'Passed over: {problems[-1]}')
+        problem = what_is_missing(path)
+        if problem is None:
+            return path
+        problems.append(problem)
+        print(f'Passed over: {problem}')
     if problems or checkpoint_files(config):
         left = problems[0] if problems else f'{checkpoint_files(config)[0]} holds weights alone'
         raise ValueError(
@@ -93,6 +105,18 @@ def checkpoint_to_resume(config: Mapping) -> Path | None:
             '--overwrite in this one, which removes what is left of the old training.'
         )
     return None
+
+
+def what_is_missing(path: Path) -> str | None:
+    """Why training cannot go on from a checkpoint; None if it can."""
+    try:
+        checkpoint = load_from_file(path, map_location='cpu', mmap=True)
+    except ValueError as error:
+        return str(error)
+    held = checkpoint if isinstance(checkpoint, dict) else {}
+    missing = [key for key in ('state_dict', 'optimizer', 'message_hub', 'meta') if not isinstance(held.get(key), dict)]
+    missing = missing or [f'meta.{key}' for key in ('epoch', 'iter') if not isinstance(held['meta'].get(key), int)]
+    return f'{path} has no {" and no ".join(missing)}' if missing else None
 
 
 def prepare_work_dir(config: Mapping, resume: bool, overwrite: bool) -> None:

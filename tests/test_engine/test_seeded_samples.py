@@ -101,6 +101,9 @@ def test_a_data_set_that_is_sent_to_a_spawned_worker_seeds_there():
 def test_what_has_no_indices_is_left_as_it_is():
     assert number_samples(DataLoader([1, 2, 3], 2), 0, 0) is None
     assert number_samples(DataLoader(Noisy(), None), 0, 0) is None
+    batches = DataLoader(Noisy(), batch_sampler=[[1, 0], [2]], collate_fn=list)
+    assert number_samples(batches, 0, 0) is None
+    assert [sample['drawn'][0] for batch in batches for sample in batch] == [1, 0, 2]
 
 
 def test_lists_of_numbers_seed_streams_of_their_own():

@@ -55,11 +55,16 @@ def test_numbers_in_a_checkpoint_lead_nowhere_else(tmp_path):
         best_ckpt=str(tmp_path / 'precious.pth'),
         last_ckpt=str(tmp_path / 'precious.pth'),
         keep_ckpt_ids=['../../precious', 1, 2],
-        outdated_ckpts=['../precious.pth', str(tmp_path / 'precious.pth')],
+        outdated_ckpts=['../precious.pth', str(tmp_path / 'precious.pth'), 'notes.txt', 'resnet50.pth'],
     )
+    for name in ('notes.txt', 'resnet50.pth', 'precious.pth'):
+        (tmp_path / 'a' / name).write_text('mine')
     torch.save(checkpoint, tmp_path / 'a/epoch_2.pth')
     train(tmp_path / 'a', '--resume', epochs=3, **BEST, **{'default_hooks.checkpoint.max_keep_ckpts': 1})
     assert (tmp_path / 'precious.pth').read_bytes() == b'of another'
+    assert [(tmp_path / 'a' / name).read_text() for name in ('notes.txt', 'resnet50.pth', 'precious.pth')] == [
+        'mine'
+    ] * 3
     assert {'epoch_3.pth', 'best_score_epoch_3.pth'} <= set(checkpoints(tmp_path / 'a'))
 
 
@@ -99,6 +104,19 @@ def test_the_newest_whole_checkpoint_is_found(mark, tmp_path):
     assert checkpoint_to_resume(config) == tmp_path / 'a' / name
     train(tmp_path / 'a', '--resume', epochs=3)
     assert load(tmp_path / 'a/epoch_3.pth')['meta']['epoch'] == 3, 'what was half is whole again'
+
+
+def test_a_file_of_another_kind_is_passed_over(tmp_path, capsys):
+    train(tmp_path / 'a', epochs=2)
+    whole = load(tmp_path / 'a/epoch_2.pth')
+    for content, message in (
+        (torch.ones(2), 'has no state_dict and no optimizer and no message_hub and no meta'),
+        ({**whole, 'optimizer': None}, 'has no optimizer'),
+        ({**whole, 'meta': dict(epoch=2)}, 'has no meta.iter'),
+    ):
+        torch.save(content, tmp_path / 'a/epoch_2.pth')
+        assert checkpoint_to_resume(toy_config(tmp_path / 'a')) == tmp_path / 'a/epoch_1.pth'
+        assert f'Passed over: {tmp_path / "a/epoch_2.pth"} {message}' in capsys.readouterr().out
 
 
 def test_where_nothing_is_whole_nothing_is_begun(tmp_path):
