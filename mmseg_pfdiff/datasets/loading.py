@@ -1,5 +1,7 @@
 """Micrographs and label maps in pipelines, by the one reader of image files: what cannot be read is named."""
 
+from collections.abc import Sequence
+
 import mmengine.fileio as fileio
 import numpy as np
 from mmcv.transforms import LoadImageFromFile
@@ -8,6 +10,7 @@ from mmseg.registry import TRANSFORMS
 
 from ..phases import IGNORE_INDEX
 from .image_files import decode_image, decode_label_map
+from .layout import DataError
 
 BACKEND = 'micrograph'
 
@@ -77,6 +80,7 @@ class LoadLabelMap(LoadAnnotations):
 
     - seg_map_path (optional)
     - reduce_zero_label, label_map, seg_fields: as mmseg's data sets give them
+    - ori_shape (optional): of the image as its file holds it, which the label map must match
 
     Added Keys:
 
@@ -100,13 +104,15 @@ class LoadLabelMap(LoadAnnotations):
             The same dict with `gt_seg_map`, indices counted and renamed as the data set asks for.
 
         Raises:
-            DataError: The file is damaged, or no label map.
+            DataError: The file is damaged, no label map, or of another size than its image.
         """
         return super().transform(results) if results.get('seg_map_path') else results
 
     def _load_seg_map(self, results: dict) -> None:
         path = results['seg_map_path']
         label = decode_label_map(fileio.get(path, backend_args=self.backend_args), path)
+        if 'ori_shape' in results:  # that of the file, also where the image has been resized since
+            check_same_size(label.shape, path, results['ori_shape'], results.get('img_path', 'the image'))
         if results.get('reduce_zero_label'):
             label = np.array([IGNORE_INDEX, *range(IGNORE_INDEX - 1), IGNORE_INDEX], np.uint8)[label]
         if results.get('label_map'):
@@ -118,3 +124,23 @@ class LoadLabelMap(LoadAnnotations):
 
     def __repr__(self) -> str:
         return f'{self.__class__.__name__}(backend_args={self.backend_args})'
+
+
+def check_same_size(label: Sequence[int], label_path: str, image: Sequence[int], image_path: str) -> None:
+    """Sees that a label map is of its image's size; pipelines would stretch each by itself, and pair wrong pixels.
+
+    Args:
+        label: Height and width of the label map.
+        label_path: Its file.
+        image: Height and width of the image.
+        image_path: Its file.
+
+    Raises:
+        DataError: They differ.
+    """
+    if tuple(label[:2]) != tuple(image[:2]):
+        raise DataError(
+            f'The label map {label_path} has {label[1]}x{label[0]} pixels, its image {image_path} {image[1]}x'
+            f'{image[0]} (width x height): both must be of one size. Take the files that belong together, or convert '
+            'or generate them anew.'
+        )

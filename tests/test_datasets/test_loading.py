@@ -129,3 +129,17 @@ def test_mmsegs_inferencer_takes_the_configs(data, tmp_path):
     of_path, of_pixels = (inferencer(one)['predictions'] for one in (image, np.array(Image.open(image))[..., ::-1]))
     assert of_path.shape == (20, 24)
     np.testing.assert_array_equal(of_path, of_pixels)
+
+
+@pytest.mark.parametrize('loader', [IMAGE, dict(type='LoadImageFromFile')])
+def test_a_label_map_of_another_size_than_its_image_is_named(data, loader):
+    resize = dict(type='Resize', scale=(8, 8))
+    passing = data_set(data, [loader, resize, LABEL])[1]  # as in a test pipeline: the image alone is resized
+    assert passing['img'].shape[:2] != passing['gt_seg_map'].shape == (20, 24)
+    image, label = data / 'img_dir/b.png', data / 'ann_dir/b.png'
+    Image.open(image).resize((20, 20)).save(image)
+    for pipeline in ([loader, LABEL], [loader, LABEL, resize], [loader, resize, LABEL]):
+        samples = data_set(data, pipeline)
+        assert samples[0]['gt_seg_map'].ndim == 2
+        with pytest.raises(DataError, match=f'label map {label} has 24x20 pixels, its image {image} 20x20'):
+            samples[1]
