@@ -97,5 +97,5 @@ if __name__ == '__main__':
     run_main(
         main,
         'A report that was there stays as it was until the test is at its end. Predicted label maps written so far lie '
-        'in --out. The same command tests anew.',
+        'in --out, if it was given. The same command tests anew.',
     )

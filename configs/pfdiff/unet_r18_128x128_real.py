@@ -4,7 +4,7 @@ model = dict(
     data_preprocessor=dict(size=(128, 128)),
     backbone=dict(name='resnet18', weights=None),
     decode_head=dict(in_channels=[3, 64, 64, 128, 256, 512], decoder_cfg=dict(decoder_channels=(128, 64, 32, 16, 16))),
-    test_cfg=dict(crop_size=(128, 128), stride=(64, 64), window_batch=1),
+    test_cfg=dict(crop_size=(128, 128), stride=(64, 64)),
 )
 train_pipeline = [*_base_.train_pipeline[:2], dict(type='RandomCrop', crop_size=(128, 128)), *_base_.train_pipeline[2:]]
 train_dataloader = dict(batch_size=16, num_workers=1, dataset=dict(pipeline=train_pipeline))

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import socket
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from mmseg.registry import MODELS
 from PIL import Image
 
 from mmseg_pfdiff.datasets.metaldam import MetalDAMDataset
+from mmseg_pfdiff.engine.test_run import look_at_micrographs, predictions_depend_on
 from mmseg_pfdiff.folder_lock import locked_folder
 
 from ..running import ROOT, run_tool
@@ -254,34 +256,40 @@ def test_what_no_test_wrote_is_not_replaced(segmentor, data, tmp_path):
     assert not (tmp_path / 'work/test.json').exists()
 
 
-def test_predictions_of_another_test_are_not_replaced(segmentor, data, tmp_path):
-    out, work = tmp_path / 'out', tmp_path / 'work'
-    run_test(segmentor, data, work, '--out', out)
-    assert json.loads((out / 'predictions.json').read_text())['finished'] is True
-    before = {name: (out / name).read_bytes() for name in files_below(out)}
-    weights = save_weights(Config.fromfile(segmentor[0]), tmp_path / 'later.pth', seed=1)
-    with pytest.raises(SystemExit, match=r'predictions of another test: weights .*, now '):
-        run_test((segmentor[0], weights), data, work, '--out', out)
-    with pytest.raises(SystemExit, match='predictions of another test: another model'):
-        run_test(segmentor, data, work, '--out', out, **{'model.test_cfg.stride': '(64,64)'})
-    (data / 'img_dir/test' / first_name(data)).unlink()
-    with pytest.raises(SystemExit, match='predictions of another test: micrographs 2 below'):
-        run_test(segmentor, data, work, '--out', out)
-    assert {name: (out / name).read_bytes() for name in files_below(out)} == before
-    shutil.copy(tmp_path / 'out/overlays' / first_name(data), data)  # any file there
-
-
-def test_the_same_test_is_done_anew_and_leaves_the_configs_of_its_work_directory(segmentor, data, tmp_path):
+def test_the_same_test_is_done_anew_and_another_one_elsewhere(segmentor, data, tmp_path):
     out, work = tmp_path / 'out', tmp_path / 'work'
     work.mkdir()
     (work / 'small.py').write_text('# what it was trained with')
     run_test(segmentor, data, work, '--out', out)
+    assert json.loads((out / 'predictions.json').read_text())['finished'] is True
     before = {name: (out / name).read_bytes() for name in files_below(out)}
     (out / first_name(data)).unlink()
     run_test(segmentor, data, work, '--out', out, **{'model.test_cfg.window_batch': 8})
     assert {name: (out / name).read_bytes() for name in files_below(out)} == before
+    weights = save_weights(Config.fromfile(segmentor[0]), tmp_path / 'later.pth', seed=1)
+    with pytest.raises(SystemExit, match=r'predictions of another test: weights .*, now '):
+        run_test((segmentor[0], weights), data, work, '--out', out)
+    assert {name: (out / name).read_bytes() for name in files_below(out)} == before
+    # Nor is the config replaced by which the network was trained.
     assert (work / 'small.py').read_text() == '# what it was trained with'
     assert 'SlidingWindowEncoderDecoder' in (work / 'small_test.py').read_text()
+
+
+def test_what_tells_predictions_apart(segmentor, data):
+    def identity(weights='a', **options):
+        config = Config.fromfile(segmentor[0])
+        config.merge_from_dict({'test_dataloader.dataset.data_root': str(data), **options})
+        return predictions_depend_on(config, weights, look_at_micrographs(config))
+
+    first = identity()
+    for options in ({'model.test_cfg.window_batch': 1}, {'model.test_cfg.accumulate_device': 'cpu'}):
+        assert identity(**options) == first
+    others = [identity('b'), identity(**{'model.test_cfg.stride': (64, 64)})]
+    others.append(identity(**{'test_dataloader.dataset.pipeline.0.color_type': 'grayscale'}))
+    (data / 'img_dir/test' / first_name(data)).unlink()
+    others.append(identity())
+    changed = [[name for name in first if other[name] != first[name]] for other in others]
+    assert changed == [['weights'], ['model'], ['pipeline'], ['micrographs']]
 
 
 def test_a_test_that_fails_leaves_the_old_report(segmentor, data, tmp_path):
@@ -303,6 +311,23 @@ def test_a_second_process_waits_for_the_first(segmentor, data, tmp_path):
             run_test(segmentor, data, tmp_path / 'work', *arguments)
     with locked_folder(tmp_path / 'work'):  # a training that goes on there
         run_test(segmentor, data, tmp_path / 'work')
+
+
+@pytest.mark.parametrize('flags', [(), ('--tta',)])
+def test_a_launcher_wraps_the_network(segmentor, data, tmp_path, monkeypatch, flags):
+    """By one process of a launcher, as the prefixes of the weights are those of many."""
+    run_test(segmentor, data, tmp_path / 'alone', *flags)
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        port = free.getsockname()[1]
+    for name, value in dict(RANK=0, WORLD_SIZE=1, LOCAL_RANK=0, MASTER_ADDR='127.0.0.1', MASTER_PORT=port).items():
+        monkeypatch.setenv(name, str(value))
+    try:
+        run_test(segmentor, data, tmp_path / 'launched', '--launcher', 'pytorch', '--out', tmp_path / 'out', *flags)
+    finally:
+        if torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()
+    assert read_report(tmp_path / 'launched') == read_report(tmp_path / 'alone')
 
 
 def test_inference_as_mmseg_does_it(segmentor, data, tmp_path):
