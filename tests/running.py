@@ -4,6 +4,10 @@ import runpy
 import sys
 from pathlib import Path
 
+from mmengine.logging import MessageHub, MMLogger
+from mmengine.visualization import Visualizer
+from mmseg.visualization import SegLocalVisualizer
+
 ROOT = Path(__file__).resolve().parents[1]
 # Over a config of a U-Net: a network whose checkpoint is small.
 SMALL_SEGMENTOR = {
@@ -16,6 +20,9 @@ SMALL_SEGMENTOR = {
 
 def run_tool(name, *arguments):
     """Runs a tool in this process, as `python tools/name arguments`."""
+    # What one Runner leaves for the next of its process, a tool does not find: the folder of the last one's figures.
+    for kind in (MessageHub, MMLogger, Visualizer, SegLocalVisualizer):
+        kind._instance_dict.clear()
     before = sys.argv
     sys.argv = [name, *map(str, arguments)]
     try:

@@ -1,32 +1,30 @@
 """The lock of a folder, between processes."""
 
+import multiprocessing
 import os
-import subprocess
-import sys
 
 import pytest
 
 from mmseg_pfdiff.folder_lock import FolderInUseError, lock_path, locked_folder
 
-HOLD = """
-import sys
-from mmseg_pfdiff.folder_lock import locked_folder
-with locked_folder(sys.argv[1]):
-    print('held', flush=True)
-    sys.stdin.read()
-"""
+
+def hold(folder, held):
+    with locked_folder(folder):
+        held.set()
+        multiprocessing.Event().wait()
 
 
 @pytest.fixture
 def holder(tmp_path):
-    """Another process that holds the lock of `out`, until its standard input ends or it is killed."""
-    command = [sys.executable, '-c', HOLD, str(tmp_path / 'out')]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    while (line := process.stdout.readline()) != 'held\n':  # what libraries print comes first
-        assert line, 'the process ended'
+    """Another process that holds the lock of `out`, until it is killed."""
+    context = multiprocessing.get_context('fork')
+    held = context.Event()
+    process = context.Process(target=hold, args=(tmp_path / 'out', held))
+    process.start()
+    assert held.wait(60)
     yield process
     process.kill()
-    process.communicate()
+    process.join()
 
 
 def test_the_second_process_is_told_who_writes(holder, tmp_path):
@@ -42,8 +40,16 @@ def test_the_second_process_is_told_who_writes(holder, tmp_path):
 
 def test_a_killed_process_lets_go(holder, tmp_path):
     holder.kill()
-    holder.wait()
+    holder.join()
     with locked_folder(tmp_path / 'out'):
         assert f'process {os.getpid()} on ' in lock_path(tmp_path / 'out').read_text()
     with locked_folder(tmp_path / 'out'):
         pass
+
+
+def test_a_place_that_cannot_be_written_is_no_lock_of_another_process(tmp_path):
+    for place in ('/proc/pairs', '/dev/null/pairs'):
+        told = f'so that {place} cannot be written: its lock lies beside it'
+        with pytest.raises(OSError, match=told) as error, locked_folder(place):
+            pytest.fail('locked')
+        assert not isinstance(error.value, FolderInUseError)

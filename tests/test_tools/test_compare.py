@@ -118,7 +118,7 @@ def test_stopped_and_killed_in_a_run_it_ends_with_the_same_tables(finished, caps
     assert '4 of 6 tasks are done' in told and f'to do {RUN} (2 epochs):' in told
     compare_to_end(finished, 'small.py')
     logs = ' '.join(path.read_text() for path in (work / RUN).glob('*/*.log'))
-    assert 'resumed epoch: 1' in logs
+    assert re.search('resumed epoch: [12]', logs)  # of 2, the second where the kill came late
     assert tables(work) == before
 
 
