@@ -15,7 +15,7 @@ from torch import Tensor
 from ..csv_files import csv_text
 from ..files import write_atomically
 from .confusion import confusion_matrix
-from .prediction_files import MicrographNames, write_prediction
+from .prediction_files import MicrographNames, named_files, write_prediction
 
 ABSENT = '-'
 
@@ -74,8 +74,8 @@ class MicrographIoUMetric(IoUMetric):
                 and `img_path`.
 
         Raises:
-            ValueError: A label is neither a class nor the ignored one, a prediction and its label map differ in size,
-                or two micrographs have one name.
+            ValueError: A label is neither a class nor the ignored one, a prediction and its label map differ in size
+                (the message names the label map's file), or two micrographs have one name.
             KeyError: A sample has no `img_path`.
         """
         num_classes = len(self.dataset_meta['classes'])
@@ -91,7 +91,7 @@ class MicrographIoUMetric(IoUMetric):
                         predicted, sample['gt_sem_seg']['data'][0], num_classes, self.ignore_index
                     )
                 except ValueError as error:
-                    raise ValueError(f'{path}: {error}') from error
+                    raise ValueError(f'{named_files(sample)}: {error}') from error
             self.results.append((name, areas))
             if self.predictions_dir is not None:
                 palette = self.dataset_meta['palette']

@@ -11,7 +11,7 @@ from prettytable import PrettyTable
 
 from ..phases import IGNORE_INDEX
 from .confusion import confusion_matrix
-from .prediction_files import relative_name
+from .prediction_files import named_files, relative_name
 
 
 @METRICS.register_module()
@@ -46,11 +46,18 @@ class PhaseFractionMetric(BaseMetric):
             data_batch: Not used.
             data_samples: Predictions as dicts: `pred_sem_seg` and `gt_sem_seg`, each with `data` (1, H, W) integer,
                 and `img_path`.
+
+        Raises:
+            ValueError: A label is neither a class nor the ignored one, or a prediction and its label map differ in
+                size; the message names the label map's file.
         """
         num_classes = len(self.dataset_meta['classes'])
         for sample in data_samples:
             predicted, label = (sample[key]['data'][0] for key in ('pred_sem_seg', 'gt_sem_seg'))
-            counts = confusion_matrix(predicted, label, num_classes, self.ignore_index).double()
+            try:
+                counts = confusion_matrix(predicted, label, num_classes, self.ignore_index).double()
+            except ValueError as error:
+                raise ValueError(f'{named_files(sample)}: {error}') from error
             if counts.any():
                 found = (100 * (counts.sum(axis) / counts.sum()) for axis in (0, 1))
                 self.results.append((relative_name(sample.get('img_path', '-'), self.image_root), *found))

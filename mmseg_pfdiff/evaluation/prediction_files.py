@@ -1,7 +1,7 @@
 """Predicted label maps on disk: index PNGs for programs, overlays for people."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import cv2
@@ -33,6 +33,19 @@ def relative_name(image_path: str | Path, root: str | Path | None) -> str:
     below = root is not None and path.is_relative_to(os.path.abspath(root))
     path = path.relative_to(os.path.abspath(root)) if below else Path(path.name)
     return path.with_suffix('').as_posix()
+
+
+def named_files(sample: Mapping) -> str:
+    """The files of a sample, for messages about its labels.
+
+    Args:
+        sample: May have `seg_map_path` and `img_path`.
+
+    Returns:
+        The label map's file with its image's, or the one that is known.
+    """
+    image, label = sample.get('img_path'), sample.get('seg_map_path')
+    return f'{label} (label map of {image})' if label else str(image or 'a sample without img_path')
 
 
 def prediction_paths(folder: str | Path, name: str) -> tuple[Path, Path]:

@@ -285,6 +285,21 @@ def test_a_prediction_of_another_size_names_its_micrograph():
         evaluate([sample('a', [[0, 1]], [[0], [1]])])
 
 
+@pytest.mark.parametrize('kind', ['MicrographIoUMetric', 'PhaseFractionMetric'])
+def test_what_is_wrong_with_a_label_map_names_its_file(kind):
+    metric = METRICS.build(dict(type=kind))
+    metric.dataset_meta = dict(classes=CLASSES, palette=PALETTE)
+    for label, message in (
+        ([[0, 7]], r'A label must be 0\.\.3.* got \[0, 7\]'),
+        ([[0], [1]], r'The prediction is \(1, 2\)'),
+    ):
+        wrong = sample('a', [[0, 1]], label)
+        with pytest.raises(ValueError, match=f'ann/a.png \\(label map of data/img_dir/test/a.png\\): {message}'):
+            metric.process({}, [dict(wrong, seg_map_path='ann/a.png')])
+        with pytest.raises(ValueError, match=f'^data/img_dir/test/a.png: {message}'):
+            metric.process({}, [wrong])
+
+
 def test_errors():
     with pytest.raises(ValueError, match=r"\.json or \.csv, got 'report.txt'"):
         MicrographIoUMetric(report_file='report.txt')
