@@ -1,6 +1,8 @@
-"""Configs as files, with errors that name them."""
+"""Configs as files and settings over them, with errors that name them."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
 
@@ -30,3 +32,43 @@ def read_config(path: str | Path) -> Config:
         raise ImportError(f'{path} imports a module that is not there: {error.__cause__ or error}.') from error
     except Exception as error:  # a config is a program, which may raise anything
         raise ValueError(f'{path} cannot be read as a config: {type(error).__name__}: {error}') from error
+
+
+def check_first_keys(
+    config: Config, options: Mapping[str, Any] | None, place: str | Path, also: Sequence[str] = ()
+) -> None:
+    """Refuses options that nothing would look at, as their first key is misspelt.
+
+    Args:
+        config: The config.
+        options: Values by dotted key.
+        place: Of the config, for messages.
+        also: First keys that take effect though the config lacks them.
+
+    Raises:
+        ValueError: An option whose first key the config lacks.
+    """
+    for key in options or {}:
+        if key.split('.')[0] not in (*config.keys(), *also):
+            raise ValueError(f'Option {key}: {place} has no {key.split(".")[0]!r}; it has {", ".join(config.keys())}.')
+
+
+def merge_options(config: Config, options: Mapping[str, Any] | None, place: str | Path) -> Config:
+    """A config with options merged into it.
+
+    Args:
+        config: Is changed.
+        options: Values by dotted key.
+        place: Of the config, for messages.
+
+    Returns:
+        The config.
+
+    Raises:
+        ValueError: An option that goes below a setting which is no dict.
+    """
+    try:
+        config.merge_from_dict(dict(options or {}))
+    except (AssertionError, AttributeError, KeyError, TypeError) as error:
+        raise ValueError(f'Options {", ".join(options)} do not fit {place}: {error}') from error
+    return config

@@ -42,7 +42,7 @@ def locked_folder(folder: str | os.PathLike, leader: bool = True) -> Iterator[No
         yield
         return
     path = lock_path(folder)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _see_that_it_can_be_written(path, folder)
     lock = FileLock(path, timeout=0)
     try:
         lock.acquire()
@@ -56,6 +56,16 @@ def locked_folder(folder: str | os.PathLike, leader: bool = True) -> Iterator[No
         yield
     finally:
         lock.release()
+
+
+def _see_that_it_can_be_written(path: Path, folder: str | os.PathLike) -> None:
+    """Else the lock would count as held by another process."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    except OSError as error:
+        reason = f'{error.strerror}, so that {folder} cannot be written: its lock lies beside it'
+        raise OSError(error.errno, reason, str(path)) from error
 
 
 def _write_note(path: Path) -> None:

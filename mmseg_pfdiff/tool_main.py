@@ -1,8 +1,10 @@
 """How a tool ends: with its result, with one line that says what is wrong, or with one that says how to go on."""
 
 import errno
+import os
 import re
 import shutil
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,10 +12,13 @@ from pathlib import Path
 # What torch puts before the message of an error that a worker process of a data loader raised.
 WORKER_TRACEBACK = re.compile(r'^Caught (\w+) in DataLoader worker process .*\n(?:[\w.]+\.)?\1: ', re.DOTALL)
 INTERRUPTED = 130  # what a shell returns for a command that Ctrl-C ended
+OUT_OF_MEMORY = re.compile(r"can't allocate memory|not enough memory|out of memory", re.IGNORECASE)
 
 
 def run_main(main: Callable[[], None], interrupted: str, also: tuple[type[Exception], ...] = ()) -> None:
     """Runs the main function of a tool; what a user can mend ends it with a message in place of a traceback.
+
+    What batch systems end a job with, SIGTERM, counts as Ctrl-C; and so does a reader of the output that is gone.
 
     Args:
         main: Of the tool, without arguments.
@@ -23,15 +28,35 @@ def run_main(main: Callable[[], None], interrupted: str, also: tuple[type[Except
     Raises:
         SystemExit: The tool could not do what it was asked for, or was interrupted.
     """
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, 'reconfigure'):  # letters that a terminal lacks end no run
+            stream.reconfigure(errors='backslashreplace')
     try:
         main()
     except (KeyboardInterrupt, Exception) as error:
-        if by_interruption(error):
+        if isinstance(error, BrokenPipeError):
+            leave_output()
+        if by_interruption(error) or isinstance(error, BrokenPipeError):
             print(f'\nStopped. {interrupted}', file=sys.stderr)
             sys.exit(INTERRUPTED)
-        if not isinstance(error, (ValueError, OSError, ImportError, *also)):
+        if not isinstance(error, (ValueError, OSError, ImportError, *also)) and not by_memory(error):
             raise
         sys.exit(f'error: {describe_error(error)}')
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def leave_output() -> None:
+    """Sends what is still to be printed nowhere, as nobody reads it; else Python would fail again when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def by_memory(error: Exception) -> bool:
+    """Whether an error is that of a machine or a GPU whose memory is full."""
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and OUT_OF_MEMORY.search(str(error)) is not None
+    )
 
 
 def by_interruption(error: BaseException | None) -> bool:
@@ -52,6 +77,10 @@ def describe_error(error: Exception) -> str:
     Returns:
         One line or more.
     """
+    if by_memory(error):
+        return (
+            f'There is not enough memory ({str(error)[:200]}). Ask for less at a time: smaller batches, sizes, numbers.'
+        )
     if not isinstance(error, OSError) or error.errno not in (errno.ENOSPC, errno.EDQUOT):
         return WORKER_TRACEBACK.sub('', str(error)).strip()
     if error.filename is None:

@@ -1,8 +1,13 @@
 """How tools end."""
 
 import errno
+import os
+import signal
+import subprocess
+import sys
 
 import pytest
+import torch
 
 from mmseg_pfdiff.progress import progress
 from mmseg_pfdiff.tool_main import describe_error, run_main
@@ -36,6 +41,43 @@ def test_ctrl_c_says_how_to_go_on(capsys):
             run_main(main, 'The same command goes on.')
         assert end.value.code == 130
         assert capsys.readouterr().err == '\nStopped. The same command goes on.\n'
+
+
+def test_what_ends_a_batch_job_counts_as_ctrl_c(capsys):
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as end:
+        run_main(lambda: os.kill(os.getpid(), signal.SIGTERM), 'The same command goes on.')
+    assert end.value.code == 130 and 'Stopped. The same command goes on.' in capsys.readouterr().err
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_full_memory_is_told():
+    with pytest.raises(SystemExit, match=r'^error: There is not enough memory .*smaller batches'):
+        run_main(lambda: torch.empty(2**60, dtype=torch.uint8), '')
+    with pytest.raises(RuntimeError, match='mat1 and mat2'):
+        run_main(lambda: torch.ones(2, 3) @ torch.ones(2, 3), '')
+
+
+PRINTS = """
+from mmseg_pfdiff.tool_main import run_main
+def main():
+    for _ in range(100000):
+        print('λ', flush=True)
+run_main(main, 'The same command goes on.')
+"""
+
+
+def test_output_that_nobody_reads_and_letters_that_a_terminal_lacks():
+    environment = {**os.environ, 'PYTHONIOENCODING': 'ascii', 'PYTHONWARNINGS': 'ignore'}
+    process = subprocess.Popen(
+        [sys.executable, '-c', PRINTS], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    )
+    while (line := process.stdout.readline()) != '\\u03bb\n':  # what libraries print comes first
+        assert line, process.stderr.read()
+    process.stdout.close()
+    told = process.stderr.read()
+    assert process.wait() == 130 and told.endswith('\nStopped. The same command goes on.\n'), told
+    assert 'Traceback' not in told and 'BrokenPipe' not in told
 
 
 def test_a_full_disk_is_told_with_file_and_space(tmp_path):

@@ -16,6 +16,7 @@ from pathlib import Path
 import torch
 
 import mmseg_pfdiff  # noqa: F401  (registers the components, and lets checkpoints load safely)
+from mmseg_pfdiff.arguments import seed_number
 from mmseg_pfdiff.evaluation.pair_grid import pair_grid, write_picture
 from mmseg_pfdiff.evaluation.result_table import ResultTable
 from mmseg_pfdiff.evaluation.sampling_benchmark import (
@@ -51,17 +52,20 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--num', type=int, default=64, help='pairs for each row (default: 64)')
     parser.add_argument('--batch-size', type=int, default=16, help='pairs drawn together (default: 16)')
-    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--seed', type=seed_number, default=0)
     parser.add_argument('--speck-area', type=int, default=0, help='as of generate_pairs.py')
     parser.add_argument('--half', action='store_true', help='half precision (GPU only)')
     args = parser.parse_args()
     check_generator_arguments(parser, args)
-    if min(args.num, args.batch_size, *args.steps) < 1 or args.num < 2:
-        parser.error('--steps and --batch-size must be at least 1, --num at least 2')
+    if min(args.num, args.batch_size, *args.steps) < 1 or args.num < 2 or args.speck_area < 0:
+        parser.error('--steps and --batch-size must be at least 1, --num at least 2, --speck-area at least 0')
     try:
         args.vary = parse_varied(args.vary)
     except ValueError as error:
         parser.error(str(error))
+    for key in (*args.vary, *(args.cfg_options or {}), *(args.sr_cfg_options or {})):
+        if key in ('model.sampler', 'model.sampler.type', 'model.sampler.steps'):
+            parser.error(f'{key} is what --samplers and --steps say: leave it out')
     return args
 
 

@@ -7,7 +7,6 @@ work.
 
 import argparse
 import math
-import signal
 from pathlib import Path
 
 import torch
@@ -42,8 +41,6 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Compares."""
     args = parse_args()
-    # What ends a batch job ends what it has started, too.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     runner = ToolRunner(Path(__file__).resolve().parent, args.launcher, args.processes, args.max_hours)
     bench = Workbench(read_plan(args.plan), args.work_dir, runner)
     print(describe_work(bench), flush=True)

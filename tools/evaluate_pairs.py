@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 
 import mmseg_pfdiff  # noqa: F401  (registers the components, and lets checkpoints load safely)
+from mmseg_pfdiff.arguments import check_device, seed_number
 from mmseg_pfdiff.datasets import PairFolder
 from mmseg_pfdiff.evaluation.agreement import load_segmentor
 from mmseg_pfdiff.evaluation.embedding import METHODS, check_scikit_learn
@@ -20,7 +21,6 @@ from mmseg_pfdiff.evaluation.inception import InceptionFeatures
 from mmseg_pfdiff.evaluation.lite_features import LiteFeatures
 from mmseg_pfdiff.evaluation.pair_check import PairChecker
 from mmseg_pfdiff.folder_lock import locked_folder
-from mmseg_pfdiff.generators.command_line import check_device
 from mmseg_pfdiff.tool_main import run_main
 
 FEATURES = ('efficientnet-lite0', 'inception', 'none')
@@ -44,7 +44,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--embedding', choices=METHODS, default=METHODS[0], help='of the maps (default: %(default)s)')
     parser.add_argument('--no-copies', action='store_true', help='leave the search for copies out')
     parser.add_argument('--side', type=int, help='windows that pairs are cut into; needed for reduced large pairs only')
-    parser.add_argument('--seed', type=int, default=0, help='of subsets, maps and resampling (default: 0)')
+    parser.add_argument('--seed', type=seed_number, default=0, help='of subsets, maps and resampling (default: 0)')
     parser.add_argument('--batch-size', type=int, default=16, help='pairs in memory (default: 16)')
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
     args = parser.parse_args()

@@ -6,9 +6,8 @@
 import argparse
 from pathlib import Path
 
-from mmengine.config import DictAction
-
 import mmseg_pfdiff  # noqa: F401  (registers the components, and lets checkpoints load safely)
+from mmseg_pfdiff.arguments import ConfigOptions
 from mmseg_pfdiff.folder_lock import locked_folder
 from mmseg_pfdiff.generators import PairCascade
 from mmseg_pfdiff.generators.export import check_exportable, check_new_folder, write_cascade
@@ -27,8 +26,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--sr-checkpoint', help='weights of the super-resolution model')
     parser.add_argument('--licence', help='licence of the training data, for the model card')
     parser.add_argument('--data', help='what the training data is, for the model card')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='key=value settings over CONFIG')
-    parser.add_argument('--sr-cfg-options', nargs='+', action=DictAction, help='the same over the --sr-config')
+    parser.add_argument('--cfg-options', nargs='+', action=ConfigOptions, help='key=value settings over CONFIG')
+    parser.add_argument('--sr-cfg-options', nargs='+', action=ConfigOptions, help='the same over the --sr-config')
     args = parser.parse_args()
     if bool(args.sr_config) != bool(args.sr_checkpoint):
         parser.error('--sr-config and --sr-checkpoint go together')

@@ -4,12 +4,16 @@ import argparse
 from pathlib import Path
 
 import mmseg_pfdiff  # noqa: F401  (registers the components, and lets checkpoints load safely)
+from mmseg_pfdiff.arguments import seed_number
+from mmseg_pfdiff.datasets.layout import refuse_among_data
 from mmseg_pfdiff.evaluation.fraction_grid import fraction_grid
 from mmseg_pfdiff.evaluation.pair_grid import write_picture
 from mmseg_pfdiff.generators import PairCascade
 from mmseg_pfdiff.generators.command_line import add_generator_arguments, check_generator_arguments, generator_files
 from mmseg_pfdiff.generators.opening import open_generator
 from mmseg_pfdiff.tool_main import run_main
+
+MOST = 100  # pairs in a row; more would be too small to see
 
 
 def parse_args() -> argparse.Namespace:
@@ -18,11 +22,11 @@ def parse_args() -> argparse.Namespace:
     add_generator_arguments(parser)
     parser.add_argument('--out', required=True, help='PNG to write')
     parser.add_argument('--number', type=int, default=6, help='pairs in a row (default: 6)')
-    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--seed', type=seed_number, default=0)
     args = parser.parse_args()
     check_generator_arguments(parser, args)
-    if args.number < 2 or args.seed < 0:
-        parser.error('--number must be at least 2, --seed at least 0')
+    if not 2 <= args.number <= MOST:
+        parser.error(f'--number must be 2 to {MOST}')
     if Path(args.out).suffix.lower() != '.png' or Path(args.out).is_dir():
         parser.error(f'--out must be a file whose name ends with .png, got {args.out}')
     return args
@@ -31,6 +35,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Draws."""
     args = parse_args()
+    refuse_among_data(args.out)
     opened = open_generator(*generator_files(args), args.sampler, args.steps, args.cfg_options, args.sr_cfg_options)
     picture = fraction_grid(PairCascade(*opened[:2], args.device), opened.card, args.number, args.seed)
     write_picture(args.out, picture)

@@ -7,10 +7,10 @@ import argparse
 import time
 from typing import NamedTuple
 
-from mmengine.config import DictAction
 from mmengine.dist import barrier, get_dist_info, get_local_rank
 
 import mmseg_pfdiff  # noqa: F401  (registers the components, and lets checkpoints load safely)
+from mmseg_pfdiff.arguments import ConfigOptions, seed_number
 from mmseg_pfdiff.datasets import PairFolder
 from mmseg_pfdiff.engine.launch import join_processes
 from mmseg_pfdiff.evaluation.folder_summary import folder_summary
@@ -43,14 +43,16 @@ def parse_args() -> argparse.Namespace:
     add_generator_arguments(parser)
     parser.add_argument('--image-config', help='second stage of a two-stage baseline; CONFIG is then its mask model')
     parser.add_argument('--image-checkpoint', help='weights of the second stage')
-    parser.add_argument('--image-cfg-options', nargs='+', action=DictAction, help='the same over the --image-config')
+    parser.add_argument('--image-cfg-options', nargs='+', action=ConfigOptions, help='the same over the --image-config')
     parser.add_argument('--out', required=True, help='pair folder to write')
     parser.add_argument('--num', type=int, help='pairs the folder shall hold; default: the rows of --fractions')
     parser.add_argument(
         '--fractions', metavar='FILE.csv|SHARES', help='a row for each pair, or one for all: matrix=0.3,austenite=0.7'
     )
     parser.add_argument('--target-mean', metavar='SHARES', help='class shares of the whole set, as defect=0.04')
-    parser.add_argument('--seed', type=int, default=0, help='pair i is a function of the seed and i (default: 0)')
+    parser.add_argument(
+        '--seed', type=seed_number, default=0, help='pair i is a function of the seed and i (default: 0)'
+    )
     parser.add_argument('--batch-size', type=int, default=16, help='pairs drawn together (default: 16)')
     parser.add_argument('--size', type=height_width, metavar='HxW', help='larger pairs, by overlapping windows')
     parser.add_argument(
@@ -81,8 +83,10 @@ def parse_args() -> argparse.Namespace:
         parser.error('--image-cfg-options are settings over the --image-config, which is missing')
     if args.image_config and any(steering):
         parser.error('two-stage baselines take no options for fractions, size, clean-up, precision or compilation')
-    if args.batch_size < 1 or min(args.seed, args.speck_area) < 0:
-        parser.error('--batch-size must be at least 1, --seed and --speck-area at least 0')
+    if '' in (args.fractions, args.target_mean):
+        parser.error('--fractions and --target-mean must not be empty; leave them out for the mixture of the config')
+    if args.batch_size < 1 or args.speck_area < 0:
+        parser.error('--batch-size must be at least 1, --speck-area at least 0')
     limits = (args.max_moved, args.max_invented)
     if not all(0 <= share <= 1 for share in limits):
         parser.error(f'--max-moved and --max-invented are shares from 0 to 1 (0.03 is 3 %), got {limits}')

@@ -2,12 +2,12 @@
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from ..files import TEMPORARY, temporary_files, write_atomically
-from .layout import FOLDERS, DataError, plain_name
+from ..files import TEMPORARY, write_atomically
+from .layout import FOLDERS, DataError, plain_name, refuse_among_data
 
 RECORD = 'dataset.json'  # stands in the folder when everything else does
 UNFINISHED = 'dataset.unfinished.json'  # stands there from the first file written to the last
@@ -100,6 +100,7 @@ class ConversionFolder:
         self.identity = identity
         if self.root.exists() and not self.root.is_dir():
             raise DataError(f'{self.root} is a file; OUT must be a folder, or a path where one can be made.')
+        refuse_among_data(self.root)
         self._record = _load(self.root, RECORD)
         self._unfinished = _load(self.root, UNFINISHED)
         for mark, state in ((self._record, 'a finished'), (self._unfinished, 'an unfinished')):
@@ -112,12 +113,37 @@ class ConversionFolder:
 
     def _present(self) -> set[str]:
         """Files in the folders of the data set, by path below OUT."""
-        found = set()
+        paths = [path for path in self._walk() if not path.name.startswith('.')]
+        return {plain_name(path.relative_to(self.root).as_posix()) for path in paths}
+
+    def _walk(self) -> Iterator[Path]:
+        """All files in the folders of the data set, also behind links: what reads the data set follows them."""
         for folder in FOLDERS:
-            for path in (self.root / folder).rglob('*'):
-                if not path.name.startswith('.') and not path.is_dir():
-                    found.add(plain_name(path.relative_to(self.root).as_posix()))
-        return found
+            for place, subfolders, names in os.walk(self.root / folder, followlinks=True):
+                for path in [Path(place, name) for name in subfolders]:
+                    if path.is_symlink() and Path(place).resolve().is_relative_to(path.resolve()):
+                        raise DataError(f'{path} is a link to a folder that it lies in, without an end: remove it.')
+                yield from (Path(place, name) for name in names)
+
+    def _refuse_other_kinds(self, files: Iterable[str]) -> None:
+        """Refuses folders where files belong, and what is no folder where files belong in one."""
+        paths = [self.root / file for file in files]
+        for path in paths:
+            if path.is_dir():
+                raise DataError(f'{path} is a folder, a file of the data set belongs there: move it away.')
+        for folder in {folder for path in paths for folder in path.parents if folder.is_relative_to(self.root)}:
+            if os.path.lexists(folder) and not folder.is_dir():
+                kind = 'a link that leads nowhere' if folder.is_symlink() else 'a file'
+                raise DataError(f'{folder} is {kind}, a folder of the data set belongs there: move it away.')
+
+    def _refuse_changed(self, present: set[str]) -> None:
+        files = self._record['files']
+        for path in sorted(present & set(files)):
+            if (size := (self.root / path).stat().st_size) != files[path]:
+                raise DataError(
+                    f'{self.root / path} was changed after the conversion: it has {size} bytes, {files[path]} were '
+                    f'written. Delete it to have it written again, or give another OUT.'
+                )
 
     def _refuse_foreign(self, expected: Iterable[str], present: set[str]) -> None:
         foreign = sorted(present - set(expected))
@@ -132,26 +158,32 @@ class ConversionFolder:
         """The record of a finished conversion whose files are all there, or None when there is something to write.
 
         Raises:
-            DataError: There are foreign files, or a file was changed since.
+            DataError: There are foreign files, a file was changed since, or a folder stands in its place.
         """
         if self._record is None or self._unfinished is not None:
             return None
         present = self._present()
         files = self._record['files']
+        self._refuse_other_kinds(files)
         self._refuse_foreign(files, present)
-        for path in sorted(present):
-            if (size := (self.root / path).stat().st_size) != files[path]:
-                raise DataError(
-                    f'{self.root / path} was changed after the conversion: it has {size} bytes, {files[path]} were '
-                    f'written. Delete it to have it written again, or give another OUT.'
-                )
+        self._refuse_changed(present)
         return self._record if present == set(files) else None
 
     def begin(self, files: Iterable[str]) -> None:
-        """Makes sure that only `files` (paths below OUT) can be there, and marks the folder as unfinished."""
-        begun = self._record is not None or self._unfinished is not None
-        self._refuse_foreign(files if begun else (), self._present())
-        leftovers = [path for folder in FOLDERS for path in temporary_files(self.root / folder)]
+        """Makes sure that only `files` (paths below OUT) can be there, and marks the folder as unfinished.
+
+        Args:
+            files: All that will be written.
+
+        Raises:
+            DataError: There are foreign files, a file was changed since, or a folder stands in its place.
+        """
+        begun, present = self._record is not None or self._unfinished is not None, self._present()
+        self._refuse_other_kinds(files)
+        self._refuse_foreign(files if begun else (), present)
+        if self._record is not None:
+            self._refuse_changed(present)
+        leftovers = [path for path in self._walk() if path.name.startswith('.') and path.name.endswith(TEMPORARY)]
         for path in (*leftovers, *self.root.glob(f'.dataset.*{TEMPORARY}')):
             path.unlink()
         # Also where a finished one is mended: until its end, files are missing.

@@ -9,6 +9,7 @@ RGB, one a row short, one image without label.
 """
 
 import os
+import shutil
 from itertools import product
 from pathlib import Path
 from typing import NamedTuple
@@ -17,7 +18,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from ..files import write_atomically
+from ..files import TEMPORARY, write_atomically
 from ..folder_lock import locked_folder
 from .metaldam_splits import write_split
 from .micrograph_images import encode_picture
@@ -180,7 +181,7 @@ def draw_information_bar(width: int, height: int, number: int) -> np.ndarray:
 def write_demo_release(
     root: str | os.PathLike, num_micrographs: int = 12, size: tuple[int, int] = (384, 512), seed: int = 0
 ) -> Path:
-    """Writes `images/micrographN.jpg`, `labels/micrographN.png` and a split.
+    """Writes `images/micrographN.jpg`, `labels/micrographN.png` and a split. The folder appears when it is whole.
 
     Args:
         root: Folder to write to; made when missing, and it must not hold anything.
@@ -198,10 +199,16 @@ def write_demo_release(
         raise ValueError(f'Height and width must be 64 or more, got {size}.')
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
         raise FileExistsError(f'{root} must be a new or empty folder. Give another one, or delete it.')
+    staging = root.absolute().with_name(f'.{root.absolute().name}{TEMPORARY}')
     with locked_folder(root):
-        statistics = _write_micrographs(root, num_micrographs, size, seed)
-        held_out = num_micrographs // 6
-        write_split(root / 'split', holdout(statistics, val=held_out, test=held_out))
+        shutil.rmtree(staging, ignore_errors=True)  # of a run that was stopped
+        try:
+            statistics = _write_micrographs(staging, num_micrographs, size, seed)
+            held_out = num_micrographs // 6
+            write_split(staging / 'split', holdout(statistics, val=held_out, test=held_out))
+            os.replace(staging, root)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
     return root / 'split'
 
 

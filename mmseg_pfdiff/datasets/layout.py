@@ -1,18 +1,36 @@
 """What a data set on disk consists of: parts, folders, suffixes and names; and the error for what does not fit."""
 
 import difflib
+import os
 import unicodedata
 from collections.abc import Iterable
+from pathlib import Path
 
 PARTS = ('train', 'val', 'test')
 # Folders that a conversion fills; everything below them belongs to the data set.
 FOLDERS = ('img_dir', 'ann_dir', 'tiles')
 IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff', '.bmp')
+# What stands in a folder whose files belong together: a data set, also an unfinished one, or a folder of pairs.
+MARKS = ('dataset.json', 'dataset.unfinished.json', 'metaldam.json', 'metaldam.unfinished.json', 'pair_folder.json')
 LABEL_SUFFIXES = ('.png', '.tif', '.tiff', '.bmp')  # without JPEG, which changes class indices
 
 
 class DataError(ValueError):
     """What was given as data cannot be used; the message names the file and the way out."""
+
+
+def refuse_among_data(path: str | os.PathLike) -> None:
+    """Refuses a place for new files inside a data set or a folder of pairs, whose files they could replace.
+
+    Args:
+        path: Where something is to be written; a data set's own folder is not refused.
+
+    Raises:
+        DataError: It lies in one; the message names it.
+    """
+    for folder in Path(path).resolve().parents:
+        if any((folder / mark).is_file() for mark in MARKS):
+            raise DataError(f'{path} lies in {folder}, whose files belong together: give a place of its own.')
 
 
 def plain_name(name: str) -> str:

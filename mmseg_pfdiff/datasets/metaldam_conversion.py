@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
@@ -52,6 +53,8 @@ def convert_release(
     if tiling not in TILINGS:
         raise DataError(f'Tiling must be one of {", ".join(TILINGS)}, got {tiling!r}.')
     chosen = read_split(split)
+    if Path(source).is_dir() and Path(out).resolve().is_relative_to(Path(source).resolve()):
+        raise DataError(f'OUT {out} lies in the release {source}, which stays as it is: give a place of its own.')
     release = MetalDAMRelease(source)
     _require_micrographs(release, chosen)
     identity = {

@@ -134,6 +134,12 @@ def _check_names(num_classes: int, classes: Sequence[str] | None) -> list[str]:
     names = list(classes or [f'class_{index}' for index in range(num_classes)])
     if len(names) != num_classes or len(set(names)) != num_classes:
         raise DataError(f'{num_classes} different names of classes are needed, got {", ".join(names)}.')
+    odd = [name for name in names if not name or name != name.strip() or set(name) & set(',=|\n\r\t')]
+    if odd or len({name.casefold() for name in names}) != num_classes:
+        raise DataError(
+            'Names of classes must differ in more than capital letters, have no blanks at their ends, and hold none of '
+            f', = | and line ends, which tables and options use; got {", ".join(map(repr, names))}.'
+        )
     return names
 
 

@@ -74,6 +74,8 @@ def check_folders(dataset: Mapping, part: str) -> None:
         DataError: Their conversion was stopped before its end.
     """
     where = f'{part}_dataloader: {type_name(dataset)}'
+    if dataset.get('indices') in (0, [], ()):
+        raise ValueError(f'{where}: indices={dataset["indices"]} leaves no sample. Set another number, or None.')
     advice = f' {WITHOUT_VALIDATION}' if part == 'val' else ''
     root = dataset.get('data_root')
     folders = [data_folder(dataset, kind) for kind in ('img_path', 'seg_map_path')]

@@ -1,14 +1,23 @@
 """What the command lines of training and testing share."""
 
 import argparse
+import inspect
+from collections.abc import Mapping
 from pathlib import Path
 
-from mmengine.config import Config, ConfigDict, DictAction
+from mmengine.config import Config, ConfigDict
+from mmengine.runner import Runner
 
+from ..arguments import ConfigOptions
+from ..config_files import check_first_keys, merge_options, read_config
 from .work_dir import MARK
 
 # As in configs/_base_/default_runtime.py, for configs that have another base.
 OWN_HOOKS = dict(repeatable='RepeatableTrainingHook', resume='ResumeHook', validate_on_resume='ValidateOnResumeHook')
+
+# What the Runner, or a tool, looks at in a config, and a config may lack.
+RUN_SETTINGS = (*inspect.signature(Runner.__init__).parameters, 'fraction_sampler', 'tta_model', 'tta_pipeline')
+SECTIONS = ('model', 'train_dataloader', 'val_dataloader', 'test_dataloader', 'train_cfg', 'optim_wrapper')
 
 
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,7 +27,7 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
         parser: Has or gets the positional argument `config`.
     """
     parser.add_argument('--work-dir', help='where everything goes; default: work_dirs/<name of the config>')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='key=value settings over the config')
+    parser.add_argument('--cfg-options', nargs='+', action=ConfigOptions, help='key=value settings over the config')
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
     # Launchers of older torch pass it; newer ones set LOCAL_RANK only.
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
@@ -34,10 +43,14 @@ def read_run_config(args: argparse.Namespace) -> Config:
         The config; `work_dir` and `launcher` are set.
 
     Raises:
-        ValueError: The config lies in a work directory, and names another one.
+        FileNotFoundError: There is no such config.
+        ValueError: It cannot be read; an option that nothing would look at; a section that is no dict; or the config
+            lies in a work directory, and names another one.
     """
-    config = Config.fromfile(args.config)
-    config.merge_from_dict(args.cfg_options or {})
+    config = read_config(args.config)
+    check_first_keys(config, args.cfg_options, args.config, RUN_SETTINGS)
+    merge_options(config, args.cfg_options, args.config)
+    check_sections(config, args.config)
     own, named = Path(args.config).parent, config.get('work_dir')
     if named and not args.work_dir and (own / MARK).exists() and Path(named).resolve() != own.resolve():
         raise ValueError(
@@ -47,6 +60,22 @@ def read_run_config(args: argparse.Namespace) -> Config:
     config.work_dir = args.work_dir or named or f'work_dirs/{Path(args.config).stem}'
     config.launcher = args.launcher
     return config
+
+
+def check_sections(config: Config, place: str) -> None:
+    """Sees that the parts of a config that are built from are dicts.
+
+    Args:
+        config: Of a run.
+        place: Of the config, for messages.
+
+    Raises:
+        ValueError: One is something else; only parts of validation and testing may be None.
+    """
+    for name in SECTIONS:
+        section = config.get(name, {})
+        if not isinstance(section, Mapping) and (section is not None or name == 'model'):
+            raise ValueError(f'{place}: {name} must be a dict, got {section!r}.')
 
 
 def use_own_hooks(config: Config) -> None:

@@ -3,8 +3,8 @@
 import argparse
 
 import torch
-from mmengine.config import DictAction
 
+from ..arguments import ConfigOptions, check_device
 from .samplers import SAMPLERS
 
 
@@ -23,9 +23,9 @@ def add_generator_arguments(parser: argparse.ArgumentParser, one_sampler: bool =
         parser.add_argument('--sampler', choices=sorted(SAMPLERS), help="in place of the configs' samplers")
         parser.add_argument('--steps', type=int, help="in place of the samplers' numbers of steps")
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='key=value settings over CONFIG|FOLDER')
+    parser.add_argument('--cfg-options', nargs='+', action=ConfigOptions, help='key=value settings over CONFIG|FOLDER')
     parser.add_argument(
-        '--sr-cfg-options', nargs='+', action=DictAction, help='the same over the super-resolution model'
+        '--sr-cfg-options', nargs='+', action=ConfigOptions, help='the same over the super-resolution model'
     )
 
 
@@ -41,17 +41,6 @@ def check_generator_arguments(parser: argparse.ArgumentParser, args: argparse.Na
     if getattr(args, 'steps', None) is not None and not isinstance(args.steps, list) and args.steps < 1:
         parser.error(f'--steps must be at least 1, got {args.steps}')
     check_device(parser, args.device)
-
-
-def check_device(parser: argparse.ArgumentParser, device: str) -> None:
-    """Ends the program, with a message, for a GPU that is not there.
-
-    Args:
-        parser: That parsed it.
-        device: As given.
-    """
-    if device.startswith('cuda') and not torch.cuda.is_available():
-        parser.error(f'--device {device}: torch sees no GPU here; use --device cpu')
 
 
 def generator_files(args: argparse.Namespace) -> tuple[str | None, ...]:

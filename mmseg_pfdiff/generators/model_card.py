@@ -9,13 +9,13 @@ import torch
 from mmengine.config import Config
 from torch import Tensor
 
+from ..config_files import merge_options
 from ..files import write_atomically
 from ..markdown import markdown_text
 from ..phases import FractionPlanner, FractionSampler
 from ..phases.quota import largest_remainder
 from .limits import COLOURS, MAX_PROSE, NAMES, UNFIT, check_value, one_line, shown, text
 from .model_settings import sampler_settings
-from .options import merged
 from .pair_diffusion import PairDiffusion
 
 CARD_FILE = 'card.json'
@@ -134,7 +134,9 @@ class GeneratorCard(NamedTuple):
             raise ValueError(
                 f'Option fraction_sampler.{unknown[0]}: there is no such setting, but {", ".join(FRACTION_SETTINGS)}.'
             )
-        settings = merged(Config(self.source_settings()), options, 'the fraction_sampler of the folder').to_dict()
+        settings = merge_options(
+            Config(self.source_settings()), options, 'the fraction_sampler of the folder'
+        ).to_dict()
         source = settings.pop('type')
         card = self._replace(fraction_settings=settings)
         if source != card.source_settings()['type']:

@@ -5,7 +5,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from ..config_files import read_config
+from ..config_files import check_first_keys, merge_options, read_config
 
 # Settings of a folder that take further arguments than those written there.
 OPEN_SETTINGS = ('sampler', 'noise_schedule')
@@ -31,10 +31,8 @@ def config_with_options(path: str, options: Mapping[str, Any] | None = None, als
     config = read_config(path)
     if not isinstance(config.get('model'), Mapping):
         raise ValueError(f'{path} has no model: it is no config of a generator.')
-    for key in options or {}:
-        if key.split('.')[0] not in (*config.keys(), *also):
-            raise ValueError(f'Option {key}: {path} has no {key.split(".")[0]!r}; it has {", ".join(config.keys())}.')
-    return merged(config, options, path)
+    check_first_keys(config, options, path, also)
+    return merge_options(config, options, path)
 
 
 def settings_with_options(settings: Mapping, options: Mapping[str, Any]) -> dict:
@@ -57,7 +55,7 @@ def settings_with_options(settings: Mapping, options: Mapping[str, Any]) -> dict
     if 'sampler.type' in options:
         # Arguments of another scheduler go with it.
         settings = {**settings, 'sampler': dict(steps=settings['sampler']['steps'])}
-    return merged(Config(dict(settings)), options, 'the settings').to_dict()
+    return merge_options(Config(dict(settings)), options, 'the settings').to_dict()
 
 
 def split_options(options: Mapping[str, Any] | None, known: tuple[str, ...], place: str) -> dict[str, dict[str, Any]]:
@@ -99,24 +97,3 @@ def _check_known(settings: Mapping, key: str) -> None:
         else:
             there = ', '.join(map(str, found)) if isinstance(found, Mapping) else repr(found)[:100]
             raise ValueError(f'there is no setting model.{key}, but {there}.')
-
-
-def merged(config: Config, options: Mapping[str, Any] | None, place: str) -> Config:
-    """A config with options merged into it.
-
-    Args:
-        config: Is changed.
-        options: Values by dotted key.
-        place: Of the config, for messages.
-
-    Returns:
-        The config.
-
-    Raises:
-        ValueError: An option that goes below a setting which is no dict.
-    """
-    try:
-        config.merge_from_dict(dict(options or {}))
-    except (AssertionError, AttributeError, KeyError, TypeError) as error:
-        raise ValueError(f'Options {", ".join(options)} do not fit {place}: {error}') from error
-    return config

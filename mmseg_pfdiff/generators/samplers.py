@@ -72,8 +72,8 @@ class Sampler:
         self.scheduler_class = RenoiseScheduler if type == 'RenoiseScheduler' else found
         if not (isinstance(self.scheduler_class, builtins.type) and issubclass(self.scheduler_class, SchedulerMixin)):
             raise ValueError(f'diffusers has no scheduler {type!r}; short names are {sorted(SAMPLERS)}.')
-        if steps < 1:
-            raise ValueError(f'A sampler needs at least 1 step, got {steps}.')
+        if not isinstance(steps, int) or steps < 1:
+            raise ValueError(f'The steps of a sampler are a whole number, at least 1; got {steps!r}.')
         self.steps = steps
         self.eta = eta
         self.scheduler_args = scheduler_args

@@ -27,6 +27,7 @@ class SMPEncoder(BaseModule):
         **encoder_args: Passed on to `smp.encoders.get_encoder`, e.g. `output_stride=16`.
 
     Raises:
+        ValueError: Arguments that the encoder does not take.
         KeyError: smp has no encoder of that name.
         ValueError: `out_indices` are not indices of the features.
     """
@@ -42,6 +43,9 @@ class SMPEncoder(BaseModule):
         **encoder_args,
     ):
         super().__init__(init_cfg)
+        unknown = sorted(set(encoder_args) - {'output_stride'})
+        if unknown and not name.startswith('tu-'):  # smp would ignore them
+            raise ValueError(f'{name!r} takes no {unknown[0]!r}, but name, in_channels, depth and output_stride.')
         self.name = name
         self.weights = weights
         self.build_args = dict(name=name, in_channels=in_channels, depth=depth, **encoder_args)

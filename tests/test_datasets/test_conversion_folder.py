@@ -321,3 +321,88 @@ def test_training_and_testing_refuse_it_in_a_line_whatever_the_data_set_is(conve
         options = [f'{part}_dataloader.dataset.{key}' for key in (f'data_root={tmp_path}/out', f'type={kind}')]
         with pytest.raises(SystemExit, match=r'^error: .*out is a data set whose conversion was stopped'):
             run_tool(*command, '--work-dir', tmp_path / 'work', '--cfg-options', *options)
+
+
+def test_a_place_inside_a_data_set_or_a_release_is_refused(demo_release, demo_data, tmp_path):
+    split = str(demo_release / 'split')
+    with pytest.raises(DataError, match=r'img_dir/new lies in .*, whose files belong together'):
+        convert_release(demo_release, demo_data / 'img_dir/new', split, tile_size=64)
+    for out in (demo_release, demo_release / 'images'):
+        with pytest.raises(DataError, match='lies in the release'):
+            convert_release(demo_release, out, split, tile_size=64)
+
+
+TILE = 'tiles/img_dir/train/micrograph0_y0000_x0000.png'
+
+
+@both
+def test_a_folder_in_the_place_of_a_file_is_named(converters, tmp_path, name):
+    out = tmp_path / 'out'
+    converters.run(name, out)
+    (out / TILE).unlink()
+    (out / TILE).mkdir()
+    before = contents(out)
+    with pytest.raises(DataError, match=f'{TILE} is a folder, a file of the data set belongs there: move it away'):
+        converters.run(name, out)
+    assert contents(out) == before
+    (out / TILE).rmdir()
+    assert converters.run(name, out).changed
+    kill_while_writing(converters, name, tmp_path / 'stopped', 0)
+    (tmp_path / 'stopped' / TILE).mkdir(parents=True)
+    with pytest.raises(DataError, match='is a folder'):
+        converters.run(name, tmp_path / 'stopped')
+
+
+@both
+@pytest.mark.parametrize('place', ['tiles', 'img_dir/train'])
+def test_what_is_no_folder_in_the_place_of_one_is_named(converters, tmp_path, name, place):
+    (tmp_path / 'out' / place).parent.mkdir(parents=True)
+    (tmp_path / 'out' / place).symlink_to(tmp_path / 'unplugged')
+    with pytest.raises(DataError, match=f'{place} is a link that leads nowhere, a folder'):
+        converters.run(name, tmp_path / 'out')
+    (tmp_path / 'out' / place).unlink()
+    if place == 'tiles':
+        (tmp_path / 'out' / place).write_text('')
+        with pytest.raises(DataError, match='tiles is a file, a folder'):
+            converters.run(name, tmp_path / 'out')
+
+
+@pytest.fixture
+def linked(converters, tmp_path):
+    """A conversion whose tiles were moved to another disk, with a link in their place."""
+    out = tmp_path / 'out'
+    converters.run('metaldam', out)
+    (out / 'tiles/img_dir/train').rename(tmp_path / 'disk')
+    (out / 'tiles/img_dir/train').symlink_to(tmp_path / 'disk')
+    return out
+
+
+def test_folders_behind_links_are_guarded_as_others(converters, linked, tmp_path):
+    assert not converters.run('metaldam', linked).changed
+    (tmp_path / 'disk/mine.png').write_bytes(b'mine')
+    with pytest.raises(DataError, match=r'1 files that this conversion did not write \(tiles/img_dir/train/mine\.png'):
+        converters.run('metaldam', linked)
+    (tmp_path / 'disk/mine.png').unlink()
+    (linked / TILE).write_bytes(b'changed')
+    with pytest.raises(DataError, match=f'{TILE} was changed after the conversion: it has 7 bytes'):
+        converters.run('metaldam', linked)
+    (linked / TILE).unlink()
+    (tmp_path / 'disk/.a.png.7.part').write_bytes(b'half')
+    assert converters.run('metaldam', linked).changed
+    assert not converters.run('metaldam', linked).changed and not (tmp_path / 'disk/.a.png.7.part').exists()
+
+
+def test_a_link_to_a_folder_that_it_lies_in_is_named(converters, linked):
+    (linked / 'tiles/img_dir/train/loop').symlink_to(linked / 'tiles')
+    with pytest.raises(DataError, match='train/loop is a link to a folder that it lies in'):
+        converters.run('metaldam', linked)
+
+
+def test_a_file_changed_while_a_conversion_is_mended_is_noticed(converters, tmp_path):
+    out = tmp_path / 'out'
+    converters.run('own', out)
+    (out / 'ann_dir/val/micrograph1.png').unlink()
+    kill_while_writing(converters, 'own', out, 0)
+    (out / TILE).write_bytes(b'changed')
+    with pytest.raises(DataError, match=f'{TILE} was changed after the conversion'):
+        converters.run('own', out)

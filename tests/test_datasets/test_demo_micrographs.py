@@ -82,3 +82,12 @@ def test_refuses_a_folder_that_holds_something(tmp_path):
     with pytest.raises(FileExistsError, match='new or empty'):
         write_demo_release(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ['notes.txt']
+
+
+def test_a_stopped_run_leaves_nothing_and_begins_anew(tmp_path):
+    stopped = tmp_path / '.new.part/images'
+    stopped.mkdir(parents=True)
+    (stopped / 'micrograph77.jpg').write_bytes(b'of a run that was killed')
+    write_demo_release(tmp_path / 'new', num_micrographs=6, size=(64, 80))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ['.new.lock', 'new']
+    assert len(list((tmp_path / 'new/images').iterdir())) == 7

@@ -362,3 +362,12 @@ def test_what_is_not_read_is_told(source):
     assert record['skipped'] == [f'{source}/train/images/a.gif', f'{source}/train/images/more']
     assert record['without_image'] == [f'{source}/val/labels/left.png']
     assert 'Not used, label map without a micrograph' in format_notes(record)
+
+
+@pytest.mark.parametrize(
+    'names', [('', 'x', 'y'), ('a,b', 'x', 'y'), ('a=b', 'x', 'y'), ('a ', 'b', 'c'), ('ferrite', 'Ferrite', 'x')]
+)
+def test_names_of_classes_that_tables_and_options_cannot_take(names, tmp_path):
+    with pytest.raises(DataError, match=r'Names of classes must .*got '):
+        convert_micrographs({}, tmp_path / 'out', 3, 4, classes=names)
+    assert not list(tmp_path.iterdir())

@@ -126,10 +126,24 @@ def test_before_training_nothing_is_written(demo_data, tmp_path):
 
 
 def test_the_tools_say_it_in_a_line():
-    with pytest.raises(SystemExit, match=r"error: .*'no\.py'"):
+    with pytest.raises(SystemExit, match=r'error: There is no config no\.py'):
         run_tool('train.py', 'no.py')
     with pytest.raises(SystemExit, match='error: test_dataloader: MetalDAMDataset: no folder no/data'):
         run_tool(
             'test.py', CONFIGS / 'unet_r18_128x128_real.py', 'a.pth', '--cfg-options',
             'test_dataloader.dataset.data_root=no/data',
         )  # fmt: skip
+
+
+def test_options_that_nothing_would_look_at_and_sections_that_are_none(plain, demo_data):
+    config = CONFIGS / 'unet_r18_128x128_real.py'
+    for option, told in (
+        ('optim_wraper.optimizer.lr=0.5', "Option optim_wraper.optimizer.lr: .* has no 'optim_wraper'"),
+        ('train_cfg.max_epochs.a=1', 'Options train_cfg.max_epochs.a do not fit'),
+        ('train_dataloader=3', 'train_dataloader must be a dict, got 3'),
+        ('model=None', 'model must be a dict, got None'),
+    ):
+        with pytest.raises(SystemExit, match=f'error: .*{told}'):
+            run_tool('train.py', config, '--cfg-options', option)
+    with pytest.raises(ValueError, match=r'train_dataloader: MetalDAMDataset: indices=0 leaves no sample'):
+        check_run(with_data(plain, demo_data, **{'train_dataloader.dataset.indices': 0}), ['train'])

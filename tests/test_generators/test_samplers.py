@@ -79,5 +79,10 @@ def test_names_and_settings():
     assert build_sampler(dict(type='DEISMultistepScheduler', steps=5)).steps == 5
     with pytest.raises(ValueError, match="no scheduler 'euler'; short names are"):
         build_sampler('euler')
-    with pytest.raises(ValueError, match='at least 1 step, got 0'):
+    with pytest.raises(ValueError, match='a whole number, at least 1; got 0'):
         build_sampler(dict(type='ddim', steps=0))
+
+
+def test_half_a_step_is_none():
+    with pytest.raises(ValueError, match=r'a whole number, at least 1; got 2\.5'):
+        build_sampler(dict(type='ddim', steps=2.5))

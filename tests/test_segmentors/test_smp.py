@@ -315,3 +315,8 @@ class TestHeadErrors:
     def test_state_dict_of_something_else(self):
         with pytest.raises(KeyError, match=r'classification_head\.3\.weight'):
             convert_smp_state_dict({'classification_head.3.weight': torch.zeros(1)})
+
+
+def test_arguments_that_an_encoder_would_ignore_are_refused():
+    with pytest.raises(ValueError, match="'resnet18' takes no 'depht'"):
+        SMPEncoder('resnet18', weights=None, depht=3)

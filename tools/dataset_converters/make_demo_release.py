@@ -2,6 +2,7 @@
 
 import argparse
 
+from mmseg_pfdiff.arguments import seed_number
 from mmseg_pfdiff.datasets.demo_micrographs import write_demo_release
 from mmseg_pfdiff.tool_main import run_main
 
@@ -14,7 +15,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('out', metavar='OUT', help='new or empty folder')
     parser.add_argument('--num', type=int, default=12, help='labelled micrographs (%(default)s)')
     parser.add_argument('--size', type=int, nargs=2, default=(384, 512), metavar=('H', 'W'), help='%(default)s')
-    parser.add_argument('--seed', type=int, default=0, help='another seed, other micrographs (%(default)s)')
+    parser.add_argument('--seed', type=seed_number, default=0, help='another seed, other micrographs (%(default)s)')
     return parser.parse_args()
 
 
@@ -27,4 +28,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    run_main(main, 'Remove what was written and run it again.')
+    run_main(main, 'Nothing was written; the same command begins anew.')

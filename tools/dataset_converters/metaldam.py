@@ -28,8 +28,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--download', action='store_true', help='fetch the zip of release 1.0 into the folder above OUT'
     )
-    parser.add_argument('--url', default=MetalDAMDataset.url, help='where --download fetches it from (%(default)s)')
-    parser.add_argument('--sha256', default=MetalDAMDataset.sha256, help='checksum it must have (%(default)s)')
+    parser.add_argument('--url', help=f'where --download fetches it from ({MetalDAMDataset.url})')
+    parser.add_argument('--sha256', help=f'checksum it must have ({MetalDAMDataset.sha256})')
     add_tiling_arguments(parser)
     parser.add_argument(
         '--split',
@@ -40,6 +40,8 @@ def parse_args() -> argparse.Namespace:
     args = parser.parse_intermixed_args()  # SOURCE may be left out, and options may stand between the two paths
     if bool(args.source) == args.download:
         parser.error('give either SOURCE or --download')
+    if (args.url or args.sha256) and not args.download:
+        parser.error('--url and --sha256 are of --download')
     return args
 
 
@@ -48,7 +50,11 @@ def main() -> None:
     args = parse_args()
     source = args.source
     if args.download:
-        source = download_release(args.url, args.sha256, args.out.parent / MetalDAMDataset.filename)
+        source = download_release(
+            args.url or MetalDAMDataset.url,
+            args.sha256 or MetalDAMDataset.sha256,
+            args.out.parent / MetalDAMDataset.filename,
+        )
     record, changed = convert_release(
         source, args.out, args.split, args.tile_size, args.tiling, allow_absent=args.allow_absent
     )
