@@ -5,6 +5,7 @@ import argparse
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
+from mmseg_pfdiff.datasets.label_scan import check_label_maps
 from mmseg_pfdiff.engine.launch import prepare_cpu_training, process_rank
 from mmseg_pfdiff.engine.model_checks import check_model
 from mmseg_pfdiff.engine.run_checks import check_run
@@ -45,10 +46,12 @@ def main() -> None:
     use_own_hooks(config)
     init_default_scope(config.get('default_scope') or 'mmseg')  # where the checks look components up
     check_run(config, ['train', 'val'])
+    leader = process_rank(config.launcher) == 0
+    if leader:
+        check_label_maps([(config.get(f'{part}_dataloader') or {}).get('dataset') for part in ('train', 'val')])
     check_generator(config)
     resume = args.resume or bool(config.get('resume'))
     config.resume = False  # what is written to the work dir, with the rest of the config, is how to train it
-    leader = process_rank(config.launcher) == 0
     with locked_folder(config.work_dir, leader), failures_named(config.work_dir):
         if leader:
             prepare_work_dir(config, resume, args.overwrite)

@@ -104,7 +104,7 @@ def dataset_fractions(config: Mapping) -> TileFractions:
     classes, palette = _common_classes(sources)
     vectors = []
     for dataset, index, path in progress(_samples(sources), 'phase fractions of the training tiles', unit='tile'):
-        label = _read_label(dataset, index, path)
+        label = read_label(dataset, index, path)
         if (label != IGNORE_INDEX).any():
             vectors.append(_measured(label, len(classes), path))
     if not vectors:
@@ -121,13 +121,13 @@ def _sources(config: Mapping) -> list[_Source]:
         raise ValueError(f'There is no data set in train_dataloader.dataset, {str(config)[:200]}.')
     sources = []
     for one in found:
-        loading = [each for each in one.get('pipeline', ()) if _loads_labels(each)] or [dict(type='LoadLabelMap')]
+        loading = [each for each in one.get('pipeline', ()) if loads_labels(each)] or [dict(type='LoadLabelMap')]
         with _told(one):
             sources.append(_Source(one, DATASETS.build({**one, 'pipeline': loading, 'lazy_init': True})))
     return sources
 
 
-def _loads_labels(transform: Any) -> bool:
+def loads_labels(transform: Any) -> bool:
     """Whether a transform of a pipeline is the one that reads label maps."""
     kind = class_of(transform.get('type'), TRANSFORMS) if isinstance(transform, Mapping) else None
     return kind is not None and issubclass(kind, LoadAnnotations | LoadLabelMap)
@@ -188,7 +188,7 @@ def _samples(sources: Sequence[_Source]) -> list[tuple[Any, int, str]]:
     return samples
 
 
-def _read_label(dataset: Any, index: int, path: str) -> Tensor:
+def read_label(dataset: Any, index: int, path: str) -> Tensor:
     """A label map, (H, W)."""
     try:
         label = torch.as_tensor(dataset[index]['gt_seg_map'])

@@ -29,6 +29,7 @@ SHOWN_COLOURS = 5
 ROWS = 256  # copied at a time
 BITS_TAG, PHOTOMETRIC_TAG, SAMPLE_FORMAT_TAG = 258, 262, 339  # of TIFF
 WHITE_IS_ZERO, UNSIGNED = 0, 1
+ORIENTATION_TAG, ON_ITS_SIDE = 274, (5, 6, 7, 8)  # of EXIF
 
 
 def read_image(path: str | Path, colour: bool = False) -> np.ndarray:
@@ -62,6 +63,28 @@ def read_label_map(path: str | Path) -> np.ndarray:
         OSError: It cannot be opened.
     """
     return decode_label_map(Path(path).read_bytes(), str(path))
+
+
+def image_size(path: str | Path) -> tuple[int, int] | None:
+    """Height and width of an image, turned upright, by the head of its file.
+
+    Args:
+        path: Of the image.
+
+    Returns:
+        (H, W); None where the file is of none of the formats that are read here, or damaged.
+
+    Raises:
+        OSError: It cannot be opened.
+    """
+    with open(path, 'rb') as file, warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        try:
+            picture = Image.open(file, formats=FORMATS)
+            turned = picture.getexif().get(ORIENTATION_TAG, 1) in ON_ITS_SIDE
+        except Exception:  # as in _open; whoever reads the whole file says what is wrong
+            return None
+    return (picture.width, picture.height) if turned else (picture.height, picture.width)
 
 
 def decode_image(content: bytes, where: str, colour: bool = False) -> np.ndarray:
