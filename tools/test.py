@@ -6,8 +6,10 @@ from pathlib import Path
 
 from mmengine.config import Config
 from mmengine.dist import barrier
+from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
+from mmseg_pfdiff.datasets.label_scan import check_label_maps
 from mmseg_pfdiff.engine.launch import prepare_cpu_training, process_rank
 from mmseg_pfdiff.engine.run_checks import check_run
 from mmseg_pfdiff.engine.run_config import add_run_arguments, read_run_config
@@ -46,7 +48,10 @@ def prepare(args: argparse.Namespace) -> tuple[Config, TestedMicrographs]:
             f'{args.config} has no test part; tools/test.py tests segmentors. Generators are judged by the validation '
             'of tools/train.py and by tools/generate_pairs.py.'
         )
+    init_default_scope(config.get('default_scope') or 'mmseg')  # where the checks look components up
     check_run(config, ['test'])
+    if process_rank(config.launcher) == 0:
+        check_label_maps([config.test_dataloader.dataset])
     config.load_from = args.checkpoint
     reports = tested_metrics(config, MicrographIoUMetric)
     if args.out and not reports:

@@ -59,7 +59,7 @@ def check_label_maps(datasets: Sequence[Any], most: int = MAX_SCANNED) -> int:
         for pair in _pairs(config):
             pairs.setdefault((os.path.realpath(pair.image), os.path.realpath(pair.label)), pair)
     if len(pairs) > most:
-        print(f'The {len(pairs)} label maps are not read before training, as they are more than {most}.')
+        print(f'The {len(pairs)} label maps are not read beforehand, as they are more than {most}.')
         return 0
     found = (_problem(pair) for pair in progress(pairs.values(), 'label maps', unit='file', disable=not pairs))
     problems = [problem for problem in found if problem]

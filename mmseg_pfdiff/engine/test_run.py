@@ -7,7 +7,6 @@ from pathlib import Path
 
 import torch
 from mmengine.config import Config, ConfigDict
-from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from mmengine.runner.checkpoint import CheckpointLoader
 from mmseg.registry import DATASETS, METRICS
@@ -72,16 +71,11 @@ def look_at_micrographs(config: Config) -> TestedMicrographs:
         The micrographs.
 
     Raises:
-        FileNotFoundError: A label map is missing.
-        ValueError: There is no micrograph, two have one name, or a label map is of another size.
+        ValueError: There is no micrograph, or two have one name.
     """
-    init_default_scope(config.get('default_scope', 'mmseg'))  # as the Runner will: names of transforms are looked up
     dataset = DATASETS.build(copy.deepcopy(config.test_dataloader.dataset))  # some transforms change their config
     tested = TestedMicrographs(dataset, _folders(config, 'img_path'))
-    reports = tested_metrics(config, MicrographIoUMetric)
-    if not all(report.get('format_only') for report in reports):
-        tested.check_label_maps()
-    for metric in [*reports, *tested_metrics(config, PhaseFractionMetric)]:
+    for metric in [*tested_metrics(config, MicrographIoUMetric), *tested_metrics(config, PhaseFractionMetric)]:
         metric.image_root = tested.root
     return tested
 

@@ -78,7 +78,7 @@ def test_swapped_folders_are_told_and_many_are_listed_short(tmp_path):
 def test_too_many_are_not_read(real, capsys):
     (Path(real['data_root'], 'ann/1.png')).unlink()
     assert check_label_maps([real], most=2) == 0
-    assert 'The 3 label maps are not read before training, as they are more than 2.' in capsys.readouterr().out
+    assert 'The 3 label maps are not read beforehand, as they are more than 2.' in capsys.readouterr().out
 
 
 def test_sizes_by_the_heads_of_files(tmp_path):
