@@ -88,6 +88,19 @@ def test_test_and_validation_stay_apart():
     assert config.default_hooks.checkpoint.save_best == 'mIoU'
 
 
+@pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
+def test_segmentors_can_be_tested_with_augmentation(path):
+    config = Config.fromfile(path)
+    if 'test_dataloader' not in config:
+        return
+    views, load_label, pack = config.tta_pipeline[-1].transforms
+    # But for the views, micrographs are loaded, resized and packed as without them.
+    assert [*config.tta_pipeline[:-1], *load_label, *pack] == config.test_pipeline
+    assert [view.prob for view in views] == [0, 1, 1] and config.tta_model.type == 'MicrographTTAModel'
+    assert config.test_dataloader.dataset.pipeline == config.val_dataloader.dataset.pipeline == config.test_pipeline
+    assert config.model.test_cfg.get('window_batch', 8) == 8 and 'keep_logits' not in config.model.test_cfg
+
+
 def test_at_half_size_predictions_have_the_size_of_the_micrograph(demo_data):
     config = load('unet_r18_half-size_ratio2')
     for part in ('train', 'val'):

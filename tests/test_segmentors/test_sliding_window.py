@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import ConfigDict
+from mmseg.evaluation import IoUMetric
 from mmseg.models import EncoderDecoder
 from mmseg.structures import SegDataSample
 
+from mmseg_pfdiff.datasets import PackMicrograph
+from mmseg_pfdiff.evaluation import MicrographIoUMetric
 from mmseg_pfdiff.segmentors.sliding_window import SlidingWindowEncoderDecoder, window_corners
 
 SIZES = [(48, 64), (35, 51), (32, 32), (25, 38), (20, 75), (33, 32)]  # windows are 32 x 32
@@ -193,6 +196,23 @@ def test_a_padding_preprocessor_goes_mmsegs_way():
         [other] = model.test_step(loaded((35, 51)))
     assert torch.equal(result.pred_sem_seg.data, expected.pred_sem_seg.data)
     assert result.pred_sem_seg.shape == other.pred_sem_seg.shape == (35, 51)
+
+
+@pytest.mark.parametrize('cls', [SlidingWindowEncoderDecoder, EncoderDecoder])
+def test_results_go_to_metrics_of_mmseg_and_of_this_package(cls):
+    """Also those of mmseg's own model, with label maps as PackMicrograph leaves them."""
+    label = np.random.default_rng(0).integers(0, 4, (48, 64), np.uint8)
+    batch = loaded((48, 64))
+    image = batch['inputs'][0].permute(1, 2, 0).numpy()
+    info = dict(img=image, gt_seg_map=label, img_path='a.png', ori_shape=(48, 64), img_shape=(48, 64))
+    sample = PackMicrograph()(info)
+    with torch.no_grad():
+        [result] = build(cls).test_step(dict(inputs=[sample['inputs']], data_samples=[sample['data_samples']]))
+    accuracy = 100 * (result.pred_sem_seg.data[0].numpy() == label).mean()
+    for metric, tolerance in ((IoUMetric(), 0.0051), (MicrographIoUMetric(), 1e-9)):
+        metric.dataset_meta = dict(classes='abcd', palette=[[0, 0, 0]] * 4)
+        metric.process({}, [result.to_dict()])
+        assert metric.evaluate(1)['aAcc'] == pytest.approx(accuracy, abs=tolerance)
 
 
 def test_images_without_samples_and_of_two_sizes():
