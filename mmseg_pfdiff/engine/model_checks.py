@@ -11,6 +11,8 @@ from mmengine.runner import Runner
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from torch import Tensor, nn
 
+from .sample_sizes import check_sample_sizes
+
 # How torch's batch norm begins its complaint of a batch that it can take no statistics from.
 TOO_FEW = 'Expected more than 1 value per channel'
 
@@ -91,14 +93,14 @@ def _advice(head: BaseDecodeHead) -> str:
 
 
 def check_batches(runner: Runner, model: nn.Module) -> None:
-    """Sees that there are batches, and that the model can be trained with a batch of one sample if there will be one.
+    """Sees that there are batches of samples that fit, and that the model takes one of one sample, if there will be one.
 
     Args:
         runner: Of the training.
         model: Its model, without a wrapper.
 
     Raises:
-        ValueError: There are none, or it cannot.
+        ValueError: There are none, samples do not fit, or it cannot.
     """
     loader = runner.train_dataloader
     if not len(loader):
@@ -106,6 +108,7 @@ def check_batches(runner: Runner, model: nn.Module) -> None:
             f'There are {len(loader.dataset)} training samples, fewer than make a batch of {loader.batch_size}, and '
             'train_dataloader.drop_last leaves them out. Set train_dataloader.batch_size to at most that.'
         )
+    check_sample_sizes(runner.cfg.train_dataloader.get('dataset'), loader.collate_fn, model.data_preprocessor)
     if 1 in batch_sizes(loader) and not any(map(is_model_wrapper, model.children())):
         try:
             trial_step(model, runner.cfg.optim_wrapper, loader)
