@@ -93,7 +93,7 @@ def _advice(head: BaseDecodeHead) -> str:
 
 
 def check_batches(runner: Runner, model: nn.Module) -> None:
-    """Sees that there are batches of samples that fit, and that the model takes one of one sample, if there will be one.
+    """Sees that there are batches of samples that fit, and that the model takes one sample alone, if there will be one.
 
     Args:
         runner: Of the training.
