@@ -121,7 +121,7 @@ class ConversionFolder:
         for folder in FOLDERS:
             for place, subfolders, names in os.walk(self.root / folder, followlinks=True):
                 for path in [Path(place, name) for name in subfolders]:
-                    if path.is_symlink() and Path(place).resolve().is_relative_to(path.resolve()):
+                    if path.is_symlink() and any(path.samefile(folder) for folder in path.absolute().parents):
                         raise DataError(f'{path} is a link to a folder that it lies in, without an end: remove it.')
                 yield from (Path(place, name) for name in names)
 
