@@ -4,11 +4,11 @@ Importing the package registers every component with mmseg's registries:
 `custom_imports = dict(imports=['mmseg_pfdiff'])` in a config is all that is needed.
 """
 
-from .compat import import_openmmlab
+from .compat import import_openmmlab, no_garbage_collection
 from .version import __version__
 
-import_openmmlab()
-
-from . import datasets, engine, evaluation, generators, phases, segmentors  # noqa: E402
+with no_garbage_collection():
+    import_openmmlab()
+    from . import datasets, engine, evaluation, generators, phases, segmentors
 
 __all__ = ['__version__', 'datasets', 'engine', 'evaluation', 'generators', 'phases', 'segmentors']

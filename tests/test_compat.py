@@ -1,3 +1,4 @@
+import gc
 import os
 import subprocess
 import sys
@@ -6,7 +7,7 @@ from importlib.metadata import packages_distributions
 import pytest
 from mmengine.config import Config
 
-from mmseg_pfdiff.compat import SUPPORTED, check_openmmlab, import_openmmlab, release
+from mmseg_pfdiff.compat import SUPPORTED, check_openmmlab, import_openmmlab, no_garbage_collection, release
 
 FORK = {'onedl-mmengine': '0.10.12', 'onedl-mmcv': '2.3.6', 'onedl-mmsegmentation': '1.4.2'}
 UPSTREAM = {'mmengine': '0.10.7', 'mmcv': '2.1.0', 'mmsegmentation': '1.2.2'}
@@ -65,3 +66,17 @@ def test_release():
     assert release('2.1.0rc1+cpu') == (2, 1, 0)
     with pytest.raises(ValueError, match='start with a number'):
         release('unknown')
+
+
+def test_garbage_is_collected_again_after_an_import_that_fails():
+    with pytest.raises(ImportError), no_garbage_collection():
+        assert not gc.isenabled()
+        raise ImportError
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        with no_garbage_collection():
+            pass
+        assert not gc.isenabled(), 'who keeps it off goes on doing so'
+    finally:
+        gc.enable()
