@@ -1,5 +1,6 @@
 """Files that are whole or not there, and their checksums."""
 
+import errno
 import glob
 import hashlib
 import os
@@ -9,6 +10,71 @@ from pathlib import Path
 from typing import BinaryIO
 
 TEMPORARY = '.part'
+MAX_NAME_BYTES = 255  # of a file's name, in nearly all file systems
+MAX_PROCESS = 2**22  # the largest number that Linux gives a process
+
+
+def name_is_too_long(name: str) -> bool:
+    """Whether a file system has no room for a file's name, or for the name it has while it is written.
+
+    Args:
+        name: Without folders.
+    """
+    return len(os.fsencode(_temporary_name(name, MAX_PROCESS))) > MAX_NAME_BYTES
+
+
+def _temporary_name(name: str, process: int) -> str:
+    # Data sets do not list names with a leading dot; two processes that write the same file do not meet.
+    return f'.{name}.{process}{TEMPORARY}'
+
+
+def make_folder(folder: str | os.PathLike) -> None:
+    """Makes a folder, and those above it, unless it is there.
+
+    Args:
+        folder: Its path.
+
+    Raises:
+        FileExistsError: A file, or a link that leads nowhere, stands in its place; the message names it.
+        OSError: No permission, or the disk is full.
+    """
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        refuse_no_folder(folder)
+        raise error
+
+
+def refuse_no_folder(folder: str | os.PathLike) -> None:
+    """Refuses a path at which no folder can be made.
+
+    Args:
+        folder: A folder, there or not.
+
+    Raises:
+        FileExistsError: A file, or a link that leads nowhere, stands there or above; the message names it.
+    """
+    for place in (Path(folder), *Path(folder).parents):
+        if os.path.lexists(place) and not place.is_dir():
+            kind = 'a link that leads nowhere' if place.is_symlink() and not place.is_file() else 'a file'
+            raise FileExistsError(f'{place} is {kind}, where a folder is needed: remove it, or give another folder.')
+
+
+def resolved(path: str | os.PathLike) -> Path:
+    """A path with all links followed.
+
+    Args:
+        path: To what is there, or is not.
+
+    Raises:
+        OSError: A link leads to itself; the error names the path.
+    """
+    try:
+        return Path(path).resolve()
+    except RuntimeError as error:  # how Python tells it
+        reason = 'A link that leads to itself: remove it, or give another path'
+        raise OSError(errno.ELOOP, reason, str(path)) from error
 
 
 def write_atomically(path: str | os.PathLike, content: bytes) -> None:
@@ -39,9 +105,8 @@ def open_atomically(path: str | os.PathLike) -> Iterator[BinaryIO]:
         OSError: Disk full, or no permission; it names the file. What stood there stays.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Data sets do not list names with a leading dot; two processes that write the same file do not meet.
-    temporary = path.with_name(f'.{path.name}.{os.getpid()}{TEMPORARY}')
+    make_folder(path.parent)
+    temporary = path.with_name(_temporary_name(path.name, os.getpid()))
     try:
         with open(temporary, 'wb') as file:
             yield file

@@ -1,5 +1,6 @@
 """A lock for a folder that a tool writes: a second process is told who is at it, and ends."""
 
+import errno
 import os
 import socket
 import sys
@@ -8,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+
+from .files import make_folder, resolved
 
 
 class FolderInUseError(OSError):
@@ -22,8 +25,11 @@ def lock_path(folder: str | os.PathLike) -> Path:
 
     Returns:
         `.NAME.lock` in the folder above.
+
+    Raises:
+        OSError: A link leads to itself.
     """
-    folder = Path(folder).resolve()
+    folder = resolved(folder)
     return folder.with_name(f'.{folder.name}.lock')
 
 
@@ -37,6 +43,7 @@ def locked_folder(folder: str | os.PathLike, leader: bool = True) -> Iterator[No
 
     Raises:
         FolderInUseError: Another process holds it; the message tells which.
+        OSError: It cannot be written, or is a link that leads nowhere.
     """
     if not leader:
         yield
@@ -53,6 +60,8 @@ def locked_folder(folder: str | os.PathLike, leader: bool = True) -> Iterator[No
         ) from error
     try:
         _write_note(path)
+        if Path(folder).is_symlink() and not Path(folder).exists():
+            raise FileExistsError(f'{folder} is a link that leads nowhere: remove it, or give another folder.')
         yield
     finally:
         lock.release()
@@ -61,10 +70,13 @@ def locked_folder(folder: str | os.PathLike, leader: bool = True) -> Iterator[No
 def _see_that_it_can_be_written(path: Path, folder: str | os.PathLike) -> None:
     """Else the lock would count as held by another process."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         path.touch()
+    except FileExistsError:
+        raise
     except OSError as error:
-        reason = f'{error.strerror}, so that {folder} cannot be written: its lock lies beside it'
+        shorter = ' (give a shorter name)' if error.errno == errno.ENAMETOOLONG else ''
+        reason = f'{error.strerror}, so that {folder} cannot be written: its lock lies beside it{shorter}'
         raise OSError(error.errno, reason, str(path)) from error
 
 

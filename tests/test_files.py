@@ -3,7 +3,14 @@ from multiprocessing import get_context
 
 import pytest
 
-from mmseg_pfdiff.files import append_whole, remove_leftovers, temporary_files, write_atomically
+from mmseg_pfdiff.files import (
+    append_whole,
+    make_folder,
+    name_is_too_long,
+    remove_leftovers,
+    temporary_files,
+    write_atomically,
+)
 
 
 def write_often(path, content):
@@ -79,3 +86,23 @@ def test_leftovers_of_a_file_are_removed_and_those_of_others_are_not(tmp_path):
         (tmp_path / name).write_bytes(b'')
     remove_leftovers(tmp_path / 'a.json', tmp_path / 'not/there.json')
     assert sorted(path.name for path in tmp_path.iterdir()) == ['.a.jsonl.17.part', '.b.json.17.part', 'a.json']
+
+
+def test_a_file_or_a_broken_link_in_the_place_of_a_folder_is_named(tmp_path):
+    (tmp_path / 'file').write_bytes(b'kept')
+    (tmp_path / 'broken').symlink_to('unplugged')
+    for name, kind in (('file', 'a file'), ('broken', 'a link that leads nowhere')):
+        for folder in (tmp_path / name, tmp_path / name / 'below/it'):
+            with pytest.raises(FileExistsError, match=f'{name} is {kind}, where a folder is needed: remove it'):
+                make_folder(folder)
+            with pytest.raises(FileExistsError, match=f'{name} is {kind}'):
+                write_atomically(folder / 'a.json', b'')
+    make_folder(tmp_path / 'new/one')
+    make_folder(tmp_path / 'new/one')
+    assert (tmp_path / 'file').read_bytes() == b'kept' and (tmp_path / 'new/one').is_dir()
+
+
+def test_names_that_fit_only_without_that_of_writing_are_too_long(tmp_path):
+    for name in ('x' * 241, 'ä' * 120 + 'x'):
+        write_atomically(tmp_path / name, b'')
+        assert not name_is_too_long(name) and name_is_too_long(f'{name}x')

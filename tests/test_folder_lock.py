@@ -48,8 +48,21 @@ def test_a_killed_process_lets_go(holder, tmp_path):
 
 
 def test_a_place_that_cannot_be_written_is_no_lock_of_another_process(tmp_path):
-    for place in ('/proc/pairs', '/dev/null/pairs'):
-        told = f'so that {place} cannot be written: its lock lies beside it'
+    for place, told in (
+        ('/proc/pairs', 'so that /proc/pairs cannot be written: its lock lies beside it'),
+        ('/dev/null/pairs', '^/dev/null is a file, where a folder is needed: remove it, or give another folder'),
+        (f'/tmp/{"x" * 251}', r'its lock lies beside it \(give a shorter name\)'),
+    ):
         with pytest.raises(OSError, match=told) as error, locked_folder(place):
             pytest.fail('locked')
         assert not isinstance(error.value, FolderInUseError)
+
+
+def test_links_that_lead_nowhere_or_to_themselves_are_named(tmp_path):
+    for name, target, told in (
+        ('loop', 'loop', "A link that leads to itself: remove it, or give another path: '.*loop'"),
+        ('broken', 'unplugged', 'broken is a link that leads nowhere: remove it'),
+    ):
+        (tmp_path / name).symlink_to(target)
+        with pytest.raises(OSError, match=told), locked_folder(tmp_path / name):
+            pytest.fail('locked')

@@ -19,6 +19,7 @@ from mmseg_pfdiff.evaluation.check_report import write_check
 from mmseg_pfdiff.evaluation.lite_features import LiteFeatures
 from mmseg_pfdiff.evaluation.pair_check import PairChecker
 from mmseg_pfdiff.evaluation.pair_filter import drop_copies, ignore_pixels, mark_disagreeing, plan_ignored
+from mmseg_pfdiff.files import resolved
 from mmseg_pfdiff.folder_lock import locked_folder
 from mmseg_pfdiff.tool_main import run_main
 
@@ -63,7 +64,7 @@ def main() -> None:
     if out.exists() and not out.is_dir():
         raise ValueError(f'--out {out} is a file; give a folder for the report.')
     with ExitStack() as locks:
-        for folder in sorted({Path(args.pairs).resolve(), out.resolve()}):
+        for folder in sorted({resolved(args.pairs), resolved(out)}):
             locks.enter_context(locked_folder(folder))
         check_pairs(args, PairFolder(args.pairs), out)
 

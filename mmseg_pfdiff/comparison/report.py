@@ -8,7 +8,7 @@ import numpy as np
 from ..evaluation.check_report import without_nan
 from ..evaluation.html_parts import Section, page, paragraph, plot, table
 from ..evaluation.result_table import markdown_table, markdown_text
-from ..files import write_atomically
+from ..files import make_folder, write_atomically
 from ..package_versions import package_versions
 from .plots import class_plot, ratio_plot
 from .summary import Summary
@@ -54,7 +54,7 @@ def write_report(summary: Summary, folder: Path) -> Path:
     Returns:
         The page.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     tables = {title: rows for title, make in TABLES.items() if (rows := make(summary))}
     told = description(summary)
     sections = [

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..files import write_atomically
+from ..files import make_folder, write_atomically
 
 
 class TaskRecords:
@@ -47,7 +47,7 @@ class TaskRecords:
     def locked(self, name: str) -> Iterator[int | None]:
         """The lock of a task, a file descriptor; None if another process holds it."""
         path = self.folder / f'{name}.lock'
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         with open(path, 'w') as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -4,7 +4,8 @@ import difflib
 import os
 import unicodedata
 from collections.abc import Iterable
-from pathlib import Path
+
+from ..files import resolved
 
 PARTS = ('train', 'val', 'test')
 # Folders that a conversion fills; everything below them belongs to the data set.
@@ -28,7 +29,7 @@ def refuse_among_data(path: str | os.PathLike) -> None:
     Raises:
         DataError: It lies in one; the message names it.
     """
-    for folder in Path(path).resolve().parents:
+    for folder in resolved(path).parents:
         if any((folder / mark).is_file() for mark in MARKS):
             raise DataError(f'{path} lies in {folder}, whose files belong together: give a place of its own.')
 

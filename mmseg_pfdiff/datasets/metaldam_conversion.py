@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..files import resolved
 from ..folder_lock import locked_folder
 from ..phases import IGNORE_INDEX
 from ..progress import progress
@@ -17,7 +18,7 @@ from .metaldam import MetalDAMDataset
 from .metaldam_release import MetalDAMRelease, Micrograph
 from .metaldam_splits import Split, read_split
 from .micrograph_images import encode_grey, encode_label_map
-from .tiling import TILINGS, tile_name, tile_positions
+from .tiling import TILINGS, refuse_long_name, tile_name, tile_positions
 
 FORMAT = 1
 CLASS_OF_VALUE = np.array(MetalDAMDataset.release_to_class, dtype=np.uint8)
@@ -53,10 +54,13 @@ def convert_release(
     if tiling not in TILINGS:
         raise DataError(f'Tiling must be one of {", ".join(TILINGS)}, got {tiling!r}.')
     chosen = read_split(split)
-    if Path(source).is_dir() and Path(out).resolve().is_relative_to(Path(source).resolve()):
+    if Path(source).is_dir() and resolved(out).is_relative_to(resolved(source)):
         raise DataError(f'OUT {out} lies in the release {source}, which stays as it is: give a place of its own.')
     release = MetalDAMRelease(source)
     _require_micrographs(release, chosen)
+    for part, names in chosen.parts.items():
+        for name in names:
+            refuse_long_name(name, part, f'{source}: {name}')
     identity = {
         'format': FORMAT,
         'source_sha256': release.checksum(),

@@ -81,7 +81,9 @@ def read_split(split: str | os.PathLike) -> Split:
     for part in PARTS:
         try:
             lines = (folder / f'{part}.txt').read_text(encoding='utf-8-sig').splitlines()  # Windows marks its UTF-8
-        except (OSError, UnicodeDecodeError) as error:
+        except UnicodeDecodeError as error:
+            raise DataError(f'{folder / part}.txt is no text in UTF-8 ({error.reason}): save it as UTF-8.') from error
+        except OSError as error:
             raise DataError(f'{folder / part}.txt cannot be read ({error}); a split needs a file per part.') from error
         parts[part] = tuple(plain_name(line.strip()) for line in lines if line.strip())
     return Split(name=str(split), **parts)

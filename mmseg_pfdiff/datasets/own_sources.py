@@ -11,6 +11,7 @@ from ..phases import IGNORE_INDEX
 from .class_shares import count_values
 from .image_files import decode_image, decode_label_map
 from .layout import IMAGE_SUFFIXES, LABEL_SUFFIXES, PARTS, DataError, list_names, nearest_name, plain_name
+from .tiling import refuse_long_name
 
 # What file managers leave beside micrographs, hidden files aside.
 NO_MICROGRAPHS = ('thumbs.db', 'desktop.ini')
@@ -67,7 +68,8 @@ def list_sources(parts: Mapping[str, tuple[str | Path, str | Path]]) -> Sources:
 
     Raises:
         DataError: Parts of other names or without 'train'; a folder without micrographs, or given for label maps too;
-            one name for two micrographs; a label map that is missing, or one of two.
+            one name for two micrographs; a name too long for the files made of it; a link that leads nowhere; a label
+            map that is missing, or one of two.
         OSError: A folder cannot be read.
     """
     if 'train' not in parts or not set(parts) <= set(PARTS):
@@ -86,6 +88,8 @@ def list_sources(parts: Mapping[str, tuple[str | Path, str | Path]]) -> Sources:
         skipped += [path for path in listed if path not in micrographs]
         found += [Source(part, plain_name(path.stem), path, labels) for path in micrographs]
     _refuse_same_names(found)
+    for source in found:
+        refuse_long_name(source.name, source.part, source.image)
     present = {folder: [path.name for path in _listed(folder)] for folder in {source.label for source in found}}
     names = {source.name for source in found}
     used = [source._replace(label=source.label / _label_name(source, present[source.label], names)) for source in found]
@@ -100,6 +104,9 @@ def list_sources(parts: Mapping[str, tuple[str | Path, str | Path]]) -> Sources:
 
 def _listed(folder: Path) -> list[Path]:
     paths = [path for path in folder.iterdir() if not path.name.startswith('.')]
+    for path in paths:
+        if path.suffix.lower() in IMAGE_SUFFIXES and path.is_symlink() and not path.exists():
+            raise DataError(f'{path} is a link that leads nowhere: mend it, or remove it.')
     return sorted(path for path in paths if path.name.lower() not in NO_MICROGRAPHS)
 
 

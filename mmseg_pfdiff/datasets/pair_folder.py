@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..files import TEMPORARY, append_whole, temporary_files, write_atomically
+from ..files import TEMPORARY, append_whole, make_folder, refuse_no_folder, temporary_files, write_atomically
 from .pair_description import description_json, differences, how_to_go_on, new_description, read_description
 from .pair_files import PairFiles
 from .pair_rows import PairRow, RowTable, measure_names, sorted_once
@@ -65,20 +65,22 @@ class PairFolder(PairFiles):
             The folder, ready for :meth:`write`.
 
         Raises:
-            FileExistsError: `root` holds something else, or pairs made by other settings; nothing is changed then.
+            FileExistsError: `root` holds something else, or pairs made by other settings, or a file stands where one of
+                its folders belongs; nothing is changed then.
             ValueError: The description or the rows are damaged, or rows are of another seed; nothing is changed then.
         """
         root, wanted = Path(root), new_description(description)
-        if root.exists() and not root.is_dir():
-            raise FileExistsError(f'{root} is a file; give a folder.')
+        refuse_no_folder(root)
         if (root / DESCRIPTION_FILE).exists():
             _refuse_other_settings(cls(root), wanted)
         else:
             _refuse_strangers(root)
+        for sub in SUBFOLDERS:
+            refuse_no_folder(root / sub)
         if not (root / DESCRIPTION_FILE).exists() or differences(cls(root).description, wanted):
             write_atomically(root / DESCRIPTION_FILE, description_json(wanted))
         for sub in SUBFOLDERS:
-            (root / sub).mkdir(exist_ok=True)
+            make_folder(root / sub)
         folder = cls(root)
         folder.remove_leftovers()
         folder.merge()

@@ -34,6 +34,8 @@ class FolderFiles:
         """Content of one file."""
         try:
             return (self.root / path).read_bytes()
+        except FileNotFoundError as error:
+            raise DataError(f'{self.root / path} is a link that leads nowhere: mend it, or remove it.') from error
         except OSError as error:
             raise DataError(f'{self.root / path} cannot be read: {error}.') from error
 
@@ -51,7 +53,12 @@ class ZipFiles:
             ) from error
         self.paths = [info.filename for info in self._zip.infolist() if not info.is_dir()]
         for path in self.paths:
-            if path.startswith('/') or '\\' in path or '..' in PurePosixPath(path).parts:
+            if '\\' in path:
+                raise DataError(
+                    f'{root} separates its folders by backslashes ({path!r}), as some programs write zips: unpack it, '
+                    'and give the folder.'
+                )
+            if path.startswith('/') or '..' in PurePosixPath(path).parts:
                 raise DataError(f'{root} holds the unsafe member path {path!r}; this is not the release.')
 
     def read(self, path: str) -> bytes:

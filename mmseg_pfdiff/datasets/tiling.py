@@ -1,10 +1,13 @@
 """Where the tiles of a micrograph lie, what they are called, and how a command line asks for them."""
 
 import argparse
+from pathlib import Path
 
 import numpy as np
 
+from ..files import name_is_too_long
 from ..phases import IGNORE_INDEX
+from .layout import DataError
 
 TILINGS = ('cover', 'grid')
 
@@ -19,7 +22,10 @@ def tile_offsets(length: int, tile_size: int, tiling: str) -> list[int]:
             `grid`: as many as fit without overlap, from the first pixel on.
     """
     if not 1 <= tile_size <= length:
-        raise ValueError(f'A tile must have 1 to {length} pixels along a side of {length}, got {tile_size}.')
+        raise ValueError(
+            f'A tile must have 1 to {length} pixels along a side of {length}, got {tile_size}: leave the micrograph '
+            'out, or give another --tile-size.'
+        )
     if tiling == 'cover':
         number = -(-length // tile_size)
         return [i * (length - tile_size) // max(number - 1, 1) for i in range(number)]
@@ -49,6 +55,25 @@ def labelled_positions(label: np.ndarray, tile_size: int, tiling: str) -> list[t
 def tile_name(micrograph: str, y: int, x: int) -> str:
     """`micrograph0_y0000_x0256`."""
     return f'{micrograph}_y{y:04d}_x{x:04d}'
+
+
+def refuse_long_name(micrograph: str, part: str, source: str | Path) -> None:
+    """Refuses a micrograph whose files could not be written for the length of their names.
+
+    Args:
+        micrograph: Its name.
+        part: In which it stands; tiles, whose names are longer, are made of 'train'.
+        source: Where it comes from, for the message.
+
+    Raises:
+        DataError: It has such a name.
+    """
+    longest = tile_name(micrograph, 99999, 99999) if part == 'train' else micrograph
+    if name_is_too_long(f'{longest}.png'):
+        raise DataError(
+            f'{source} has a name of {len(micrograph)} characters, too many for the names of the files that are made '
+            'of it, as tiles with their places: rename it.'
+        )
 
 
 def add_tiling_arguments(parser: argparse.ArgumentParser) -> None:

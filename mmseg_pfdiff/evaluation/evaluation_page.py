@@ -10,7 +10,7 @@ from torch import nn
 
 from .. import __version__
 from ..datasets import PairFolder
-from ..files import remove_leftovers, write_atomically
+from ..files import remove_leftovers, resolved, write_atomically
 from .agreement import LOSS_FACTOR, TrainedSegmentor
 from .check_report import check_tables, without_nan
 from .embedding import embedding_section
@@ -144,7 +144,7 @@ def check_out(out: Path, folder: PairFolder) -> None:
     """
     if out.exists() and not out.is_dir():
         raise ValueError(f'{out} is a file; give a folder for the page.')
-    if folder.root.resolve() in (out.resolve(), *out.resolve().parents):
+    if resolved(folder.root) in (resolved(out), *resolved(out).parents):
         raise ValueError(f'{out} lies in the folder of the pairs, which stays as it is: give another --out.')
 
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from ..files import temporary_files, write_atomically
+from ..files import resolved, temporary_files, write_atomically
 from .prediction_files import prediction_paths
 
 RECORD = 'predictions.json'
@@ -98,10 +98,10 @@ def refuse_among_data(
         ValueError: `out` lies in one of the folders, or a prediction would replace one of the files.
     """
     for folder in folders:
-        if Path(out).resolve().is_relative_to(Path(folder).resolve()):
+        if resolved(out).is_relative_to(resolved(folder)):
             raise ValueError(f'--out {out} lies in {folder}, whose files it would replace: give a folder of its own.')
-    data = {Path(file).resolve() for file in files}
+    data = {resolved(file) for file in files}
     for name in names:
         for path in prediction_paths(out, name):
-            if path.resolve() in data:
+            if resolved(path) in data:
                 raise ValueError(f'--out {out}: {path} is a file of the data set: give a folder of its own.')

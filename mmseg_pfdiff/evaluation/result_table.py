@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..csv_files import csv_text, read_csv
-from ..files import remove_leftovers, write_atomically
+from ..files import make_folder, remove_leftovers, write_atomically
 from ..json_files import read_json_object
 from ..markdown import markdown_text
 
@@ -29,7 +29,7 @@ class ResultTable:
 
     def __init__(self, folder: str | Path, name: str, common: Mapping, settings: Sequence[str]) -> None:
         self.path, self.settings = Path(folder) / name, tuple(settings)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(self.path.parent)
         common = json.loads(json.dumps({**common, 'settings': self.settings}))
         written = self.path.with_name(f'{name}.json')
         remove_leftovers(*(self.path.with_name(f'{name}.{kind}') for kind in ('json', 'csv', 'md')))

@@ -391,6 +391,16 @@ def test_demo_release(demo_release, out):
     assert record['without_label'] == ['micrograph100']
 
 
+def test_a_name_too_long_for_the_tiles_is_refused_before_writing(three_micrographs, out):
+    source, split, _ = three_micrographs
+    for kind in ('images', 'labels'):
+        (source / kind / 'micrograph0.png').rename(source / kind / f'{"x" * 230}.png')
+    (split / 'train.txt').write_text(f'{"x" * 230}\n')
+    with pytest.raises(DataError, match=r'release: x+ has a name of 230 characters, .*: rename it\.$'):
+        convert(source, out, split)
+    assert not out.exists()
+
+
 @pytest.mark.metaldam
 def test_real_release(metaldam_root, out):
     record, _ = convert_release(metaldam_root, out, progress=quiet)

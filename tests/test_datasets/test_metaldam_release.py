@@ -107,13 +107,28 @@ def test_damaged_member(tiny_release, zip_folder, tmp_path):
         MetalDAMRelease(path).read('m1')
 
 
-@pytest.mark.parametrize('member', ['../images/m2.png', '/images/m2.png', 'images\\m2.png'])
-def test_unsafe_member_is_refused(tiny_release, zip_folder, tmp_path, member):
+@pytest.mark.parametrize(
+    ('member', 'reason'),
+    [
+        ('../images/m2.png', 'unsafe member'),
+        ('/images/m2.png', 'unsafe member'),
+        ('images\\m2.png', 'by backslashes .*unpack it, and give the folder'),
+    ],
+)
+def test_unsafe_member_is_refused(tiny_release, zip_folder, tmp_path, member, reason):
     path = zip_folder(tiny_release({'m1': (IMAGE, LABEL)}), tmp_path / 'release.zip')
     with zipfile.ZipFile(path, 'a') as archive:
         archive.writestr(member, b'x')
-    with pytest.raises(DataError, match='unsafe member'):
+    with pytest.raises(DataError, match=reason):
         MetalDAMRelease(path)
+
+
+def test_a_link_that_leads_nowhere_is_named(tiny_release):
+    source = tiny_release({'m1': (IMAGE, LABEL)})
+    (source / 'images/m1.png').unlink()
+    (source / 'images/m1.png').symlink_to('unplugged.png')
+    with pytest.raises(DataError, match=r'images/m1\.png is a link that leads nowhere'):
+        MetalDAMRelease(source).checksum()
 
 
 def test_member_that_unpacks_to_too_much(tiny_release, zip_folder, tmp_path, monkeypatch):

@@ -60,13 +60,14 @@ def test_files_of_windows_and_of_macos(tmp_path):
         ('train.txt', 'a\na\n', 'a named more than once'),
         ('test.txt', '\n', 'no micrograph in test'),
         ('val.txt', None, 'cannot be read'),
+        ('train.txt', 'a\n'.encode('utf-16'), r'train\.txt is no text in UTF-8 .*: save it as UTF-8'),
     ],
 )
 def test_bad_folder(tmp_path, file, text, reason):
     write_split(tmp_path, dict(train=('a',), val=('b',), test=('c',)))
     (tmp_path / file).unlink()
     if text is not None:
-        (tmp_path / file).write_text(text)
+        (tmp_path / file).write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(DataError, match=reason):
         read_split(tmp_path)
 

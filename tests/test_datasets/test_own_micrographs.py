@@ -114,7 +114,7 @@ def test_wrong_label_maps_are_refused_in_every_part(source, part, name):
 
 
 def test_sizes_that_do_not_fit_are_refused(source):
-    refused(source, r'c.tif: .*1 to 8 pixels', tile_size=9)
+    refused(source, r'c.tif: .*1 to 8 pixels .*leave the micrograph out, or give another --tile-size', tile_size=9)
     refused(source, r'a.tif: .*1 to 14 pixels', tile_size=0)
     refused(source, r'a.tif: Tiling must be', tiling='spiral')
     refused(source, '1 to 255 classes', num_classes=256)
@@ -371,3 +371,22 @@ def test_names_of_classes_that_tables_and_options_cannot_take(names, tmp_path):
     with pytest.raises(DataError, match=r'Names of classes must .*got '):
         convert_micrographs({}, tmp_path / 'out', 3, 4, classes=names)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(('part', 'name', 'most'), [('train', 'a', 223), ('val', 'c', 237)])
+def test_names_too_long_for_the_files_made_of_them_are_refused_before_writing(source, part, name, most):
+    def rename(name, new):
+        for kind, suffix in (('images', 'tif'), ('labels', 'png')):
+            (source / part / kind / f'{name}.{suffix}').rename(source / part / kind / f'{new}.{suffix}')
+
+    rename(name, 'x' * (most + 1))
+    refused(source, rf'{part}/images/x+\.tif has a name of {most + 1} characters, .*: rename it\.$')
+    rename('x' * (most + 1), 'x' * most)
+    assert run(source).changed
+
+
+@pytest.mark.parametrize('path', ['val/images/m99.png', 'val/labels/c.png'])
+def test_links_that_lead_nowhere_are_named(source, path):
+    (source / path).unlink(missing_ok=True)
+    (source / path).symlink_to('unplugged.png')
+    refused(source, rf'{path} is a link that leads nowhere')

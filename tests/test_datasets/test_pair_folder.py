@@ -11,6 +11,8 @@ from PIL import Image
 
 from mmseg_pfdiff.datasets import PairFolder, PairRow, SyntheticPairDataset
 
+from .conftest import write_pairs
+
 CLASSES = ['matrix', 'austenite']
 PALETTE = [[0, 114, 178], [240, 228, 66]]
 DESCRIPTION = dict(classes=CLASSES, palette=PALETTE, seed=3, generator=dict(steps=5), versions=dict(torch='1'))
@@ -300,3 +302,14 @@ def test_a_moved_copied_or_linked_folder_is_the_same(tmp_path):
     assert not list((tmp_path / 'disk').rglob('*.part'))
     text = ''.join(path.read_text() for path in (tmp_path / 'moved').iterdir() if path.is_file())
     assert str(tmp_path) not in text
+
+
+@pytest.mark.parametrize('name', ['images', 'labels', 'rows'])
+def test_a_file_in_the_place_of_a_folder_is_named_and_nothing_is_begun(tmp_path, name):
+    write_pairs(tmp_path / 'pairs', 1).finish()
+    shutil.rmtree(tmp_path / 'pairs' / name, ignore_errors=True)
+    (tmp_path / 'pairs' / name).write_text('')
+    before = sorted(tmp_path.rglob('*'))
+    with pytest.raises(FileExistsError, match=f'pairs/{name} is a file, where a folder is needed: remove it'):
+        write_pairs(tmp_path / 'pairs', 2)
+    assert sorted(tmp_path.rglob('*')) == before
