@@ -1,3 +1,4 @@
+import gc
 import os
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from .running import ROOT
 # Two threads on networks this small mostly wait for each other; those of commands that tests start as well.
 torch.set_num_threads(1)
 os.environ.setdefault('OMP_NUM_THREADS', '1')
+# What is imported stays. For every data set it builds, mmengine looks for garbage among it, for a third of a second.
+gc.freeze()
 # The same cases on every machine, however slow it is.
 settings.register_profile('suite', derandomize=True, deadline=None)
 settings.load_profile('suite')

@@ -1,5 +1,6 @@
 """Processes that can be killed, forked from one that has imported everything, so that they are at work at once."""
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -17,6 +18,7 @@ import mmseg_pfdiff.evaluation.pair_check  # noqa: F401
 
 CONTEXT = multiprocessing.get_context('forkserver')
 CONTEXT.set_forkserver_preload([__name__])
+gc.freeze()  # see conftest.py
 
 
 def start(log: Path, function: Callable, *arguments) -> multiprocessing.Process:
