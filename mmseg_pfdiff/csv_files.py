@@ -15,6 +15,7 @@ DELIMITERS = (',', ';', '\t')
 MAX_CELL = 131_072  # characters
 # What spreadsheets take for the start of a formula, be it behind apostrophes of ours or of others.
 FORMULA = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")
+SEPARATOR = re.compile(r'"?sep=([,;\t])"?[\r\n]', re.IGNORECASE)  # the first line of what Excel reads anywhere
 NUMBER = re.compile(r'[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?', re.ASCII | re.IGNORECASE)
 
 
@@ -132,8 +133,8 @@ def read_csv(
 ) -> CsvTable:
     """A table with a line of column names.
 
-    Read is also what a spreadsheet made of it: a byte-order mark, other line ends, semicolons or tabs between the
-    cells and then perhaps decimal commas, quotes, empty lines, and empty cells beyond the last column.
+    Read is also what a spreadsheet made of it: a byte-order mark, a first line `sep=;`, other line ends, semicolons or
+    tabs between the cells and then perhaps decimal commas, quotes, empty lines, and empty cells beyond the last column.
 
     Args:
         path: Name of the file, for messages.
@@ -154,12 +155,14 @@ def read_csv(
         line = content.count(b'\n', 0, error.start) + 1
         raise ValueError(f'{path}, line {line}: no text in UTF-8. Save the table as CSV in UTF-8.') from error
 
+    told = SEPARATOR.match(text)
+
     def read(delimiter: str) -> Iterator[tuple[int, list[str]]]:
-        for line, cells in _records(path, text, delimiter):
+        for line, cells in itertools.islice(_records(path, text, delimiter), 1 if told else 0, None):
             yield line, [cell.strip() for cell in cells] if stripped else cells
 
     with _cells_of_any_length():  # an overlong one is told by its column
-        delimiter = _delimiter(path, read, required)
+        delimiter = _delimiter(path, read, required, told)
         (_, header), *records = read(delimiter)
     columns = _columns(path, header)
     rows = [_row(path, line, columns, cells) for line, cells in records if any(cells)]
@@ -168,10 +171,10 @@ def read_csv(
     return CsvTable(path, list(filter(None, columns)), rows, decimal_comma)
 
 
-def _delimiter(path: Path, read: Callable, required: Sequence[str]) -> str:
+def _delimiter(path: Path, read: Callable, required: Sequence[str], told: re.Match | None) -> str:
     """What stands between the cells: that with which the first line holds the names required."""
     missing = {}
-    for delimiter in DELIMITERS:
+    for delimiter in told.groups() if told else DELIMITERS:
         names = _names(read(delimiter))
         missing[delimiter] = [name for name in required if name not in names]
         if not missing[delimiter]:

@@ -1,13 +1,16 @@
 """A model of a config with the weights of a checkpoint."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from mmengine.config import Config
 from mmengine.runner.checkpoint import CheckpointLoader
 from mmseg.registry import MODELS
-from torch import nn
+from torch import Tensor, nn
 
 from .registry_names import class_of
+
+PARALLEL = 'module.'  # before the names of weights that torch's parallel models save
 
 
 def build_model(config: Config, kind: type[nn.Module], name: str, **settings) -> nn.Module:
@@ -54,13 +57,32 @@ def load_weights(model: nn.Module, checkpoint: str, config: Config) -> None:
 
     Raises:
         FileNotFoundError: No such checkpoint.
-        ValueError: It is of another network.
+        ValueError: It holds no weights, is of another network, or has numbers that are not finite.
     """
-    state = CheckpointLoader.load_checkpoint(str(checkpoint), map_location='cpu')
+    weights = _weights(CheckpointLoader.load_checkpoint(str(checkpoint), map_location='cpu'), checkpoint)
     try:
-        model.load_state_dict(state.get('state_dict', state))
+        model.load_state_dict(weights)
     except (AttributeError, RuntimeError, TypeError) as error:
         raise ValueError(
             f'{checkpoint} does not fit the network of {config.filename}: {str(error)[:400]}... '
             'Give the config the checkpoint was trained with, and the same --cfg-options.'
         ) from error
+    for name, values in model.state_dict().items():
+        if not values.isfinite().all():
+            raise ValueError(
+                f'{checkpoint}: {name} holds numbers that are not finite; its training has diverged. Give an earlier '
+                'checkpoint, or train anew with a lower learning rate.'
+            )
+
+
+def _weights(content: Any, checkpoint: str) -> Mapping[str, Tensor]:
+    """The weights by name in the content of a checkpoint, without the prefix that a parallel training put before."""
+    state = content.get('state_dict', content) if isinstance(content, Mapping) else None
+    if not isinstance(state, Mapping) or not any(isinstance(value, Tensor) for value in state.values()):
+        kind = type(content).__name__
+        raise ValueError(
+            f'{checkpoint} is a {kind} that holds no weights by name. Give a checkpoint that tools/train.py wrote.'
+        )
+    if not all(str(name).startswith(PARALLEL) for name in state):
+        return state
+    return {str(name).removeprefix(PARALLEL): value for name, value in state.items()}

@@ -76,6 +76,8 @@ def test_formulas_get_an_apostrophe_and_numbers_none():
         b'a\tb\n0,25\tx\n1\ty, z\n',
         b'a;b;;\n0.25;x;;\n;;;\n1;y, z;;\n\n',  # empty cells and lines that a spreadsheet adds
         b'a,b\r0.25,x\r1,"y, z"\r',
+        b'\xef\xbb\xbfsep=;\r\na;b\r\n0,25;x\r\n1;y, z\r\n',  # the line with which Excel reads it anywhere
+        b'"sep=\t"\na\tb\n0.25\tx\n1\ty, z\n',
     ],
 )
 def test_what_spreadsheets_save_is_read(content):

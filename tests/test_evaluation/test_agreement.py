@@ -136,7 +136,7 @@ def test_loading(model, segmentor_config, pairs, tmp_path):
     torch.testing.assert_close(read_pairs(loaded, *pairs).loss, read_pairs(model, *pairs).loss, equal_nan=True)
     with pytest.raises(ValueError, match='tells 4 classes apart, the pairs have 3'):
         load_segmentor(str(config), str(checkpoint), 3)
-    torch.save(dict(state_dict={}), checkpoint)
+    torch.save(dict(state_dict={'other.weight': torch.zeros(2)}), checkpoint)
     with pytest.raises(ValueError, match='does not fit the network'):
         load_segmentor(str(config), str(checkpoint), 4)
     torch.save(dict(state_dict=model.state_dict(), meta={}), checkpoint)

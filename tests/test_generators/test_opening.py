@@ -115,11 +115,25 @@ def test_what_a_config_lacks_is_said(random_generators, tmp_path):
     for opening in (open_generator, lambda *files: open_stages(*files, *files)):
         with pytest.raises(ValueError, match=r'none\.py has no model'):
             opening(str(tmp_path / 'none.py'), checkpoint)
-    torch.save([1, 2], tmp_path / 'list.pth')
-    with pytest.raises(ValueError, match=r'list\.pth does not fit the network'):
-        open_generator(str(random_generators[0]), str(tmp_path / 'list.pth'))
     with pytest.raises(ValueError, match='fraction_sampler must be a dict'):
         open_generator(str(random_generators[0]), checkpoint, cfg_options=dict(fraction_sampler=3))
+
+
+def test_checkpoints_without_weights_or_with_diverged_ones_are_named(random_generators, tmp_path):
+    config, path = str(random_generators[0]), tmp_path / 'odd.pth'
+    for content, kind in (([1, 2], 'list'), (torch.zeros(2), 'Tensor'), (dict(state_dict={}), 'dict')):
+        torch.save(content, path)
+        with pytest.raises(ValueError, match=rf'odd\.pth is a {kind} that holds no weights by name'):
+            open_generator(config, str(path))
+    state = torch.load(random_generators[1], weights_only=False)['state_dict']
+    torch.save({f'module.{name}': value for name, value in state.items()}, path)
+    opened = open_generator(config, str(path))
+    assert opened.description == open_generator(config, str(random_generators[1])).description
+    name = next(name for name, value in state.items() if value.is_floating_point())
+    state[name] = torch.full_like(state[name], torch.nan)
+    torch.save(dict(state_dict=state), path)
+    with pytest.raises(ValueError, match=rf'odd\.pth: {name} holds numbers that are not finite; its training has'):
+        open_generator(config, str(path))
 
 
 def test_a_source_of_fractions_of_another_package_draws_but_is_not_exported(random_generators, tmp_path):
