@@ -52,9 +52,9 @@ setup(
     python_requires='>=3.10',  # `X | Y` types, zip(strict=)
     # Only our own: a stray `tests` on the path would clash with others'.
     packages=find_packages(include=['mmseg_pfdiff', 'mmseg_pfdiff.*']),
-    package_data={'mmseg_pfdiff': ['datasets/splits/**/*.txt', *mim_files()]},
+    package_data={'mmseg_pfdiff': ['data/splits/**/*.txt', *mim_files()]},
     install_requires=[
-        'torch>=2.6',  # safe_globals under names of their own, see engine/safe_loading.py
+        'torch>=2.6',  # safe_globals under names of their own, see checkpoints/safe_loading.py
         'torchvision',  # whichever belongs to torch
         'diffusers>=0.30,<1',  # trailing time steps of every scheduler used; 1.0 may move classes
         'segmentation-models-pytorch>=0.6,<0.7',  # class weights of its Dice loss; decoder constructors may change

@@ -9,6 +9,6 @@ from .version import __version__
 
 with no_garbage_collection():
     import_openmmlab()
-    from . import datasets, engine, evaluation, generators, phases, segmentors
+    from . import checkpoints, data, engine, metrics, models, pairs, phases, requests
 
-__all__ = ['__version__', 'datasets', 'engine', 'evaluation', 'generators', 'phases', 'segmentors']
+__all__ = ['__version__', 'checkpoints', 'data', 'engine', 'metrics', 'models', 'pairs', 'phases', 'requests']

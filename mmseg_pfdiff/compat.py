@@ -1,4 +1,4 @@
-"""Checks the installed OpenMMLab packages and lets configs name `mmseg::` with either build of them."""
+"""Checks of the installed OpenMMLab packages, and versions of what decides results."""
 
 import gc
 import re
@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 
 from PIL import Image
+
+from .version import __version__
 
 # Pillow takes pictures of more than 89 million pixels for attacks, also where mmseg reads label maps with it; stitched
 # micrographs have 400 million. This is OpenCV's own limit.
@@ -116,3 +118,21 @@ def no_garbage_collection() -> Iterator[None]:
     finally:
         if was_on:
             gc.enable()
+
+
+# OpenMMLab in either of its builds.
+PACKAGES = (
+    'torch', 'diffusers', 'segmentation-models-pytorch', 'numpy',
+    'onedl-mmengine', 'onedl-mmcv', 'onedl-mmsegmentation', 'mmengine', 'mmcv', 'mmsegmentation',
+)  # fmt: skip
+
+
+def package_versions() -> dict[str, str]:
+    """Versions of this package and of those it computes with; what is not installed is left out."""
+    found = {'mmseg_pfdiff': __version__}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

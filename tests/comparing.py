@@ -4,7 +4,7 @@ import multiprocessing
 import os
 from pathlib import Path
 
-from mmseg_pfdiff.comparison import read_plan
+from mmseg_pfdiff.comparison.plan_file import read_plan
 from mmseg_pfdiff.comparison.report import write_report
 from mmseg_pfdiff.comparison.summary import summarise
 from mmseg_pfdiff.comparison.tool_runner import ToolRunner

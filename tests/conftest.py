@@ -9,10 +9,19 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 
-from mmseg_pfdiff.datasets.demo_micrographs import write_demo_release
-from mmseg_pfdiff.datasets.metaldam_conversion import convert_release
+from mmseg_pfdiff.data.demo import write_demo_release
+from mmseg_pfdiff.data.metaldam.convert import convert_release
 
+from .generators import generator, super_resolution
+from .grey import grey_data, grey_segmentor, segmentor_config
+from .releases import real, synthetic, three_micrographs, tiny_release, zip_folder
 from .running import ROOT
+
+# Fixtures for all tests.
+__all__ = [
+    'generator', 'grey_data', 'grey_segmentor', 'real', 'segmentor_config', 'super_resolution', 'synthetic',
+    'three_micrographs', 'tiny_release', 'zip_folder',
+]  # fmt: skip
 
 # Two threads on networks this small mostly wait for each other; those of commands that tests start as well.
 torch.set_num_threads(1)

@@ -11,11 +11,6 @@ from pathlib import Path
 
 import torch
 
-import mmseg_pfdiff.comparison.report
-import mmseg_pfdiff.comparison.workbench
-import mmseg_pfdiff.evaluation.evaluation_page
-import mmseg_pfdiff.evaluation.pair_check  # noqa: F401
-
 CONTEXT = multiprocessing.get_context('forkserver')
 CONTEXT.set_forkserver_preload([__name__])
 gc.freeze()  # see conftest.py

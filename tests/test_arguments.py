@@ -4,7 +4,7 @@ import argparse
 
 import pytest
 
-from mmseg_pfdiff.arguments import ConfigOptions, check_device, seed_number
+from mmseg_pfdiff.command_line import ConfigOptions, check_device, seed_number
 
 
 @pytest.mark.parametrize('device', ['nonsense', 'meta', '', 'cuda:99'])

@@ -12,9 +12,10 @@ from mmengine.config import Config
 from mmseg.registry import DATASETS, MODELS
 from PIL import Image
 
-from mmseg_pfdiff.datasets import PairFolder, PairRow
-from mmseg_pfdiff.evaluation.real_tiles import held_out_tiles, training_tiles
-from mmseg_pfdiff.generators.training_checks import check_generator
+from mmseg_pfdiff.engine.generator_checks import check_generator
+from mmseg_pfdiff.metrics.real_tiles import held_out_tiles, training_tiles
+from mmseg_pfdiff.pairs.folder import PairFolder
+from mmseg_pfdiff.pairs.rows import PairRow
 
 from .running import run_tool
 

@@ -9,8 +9,8 @@ import sys
 import pytest
 import torch
 
+from mmseg_pfdiff.command_line import describe_error, run_main
 from mmseg_pfdiff.progress import progress
-from mmseg_pfdiff.tool_main import describe_error, run_main
 
 
 def raising(error):
@@ -59,7 +59,7 @@ def test_a_full_memory_is_told():
 
 
 PRINTS = """
-from mmseg_pfdiff.tool_main import run_main
+from mmseg_pfdiff.command_line import run_main
 def main():
     for _ in range(100000):
         print('λ', flush=True)

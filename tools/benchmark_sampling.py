@@ -16,21 +16,16 @@ from pathlib import Path
 import torch
 
 import mmseg_pfdiff  # noqa: F401  (registers the components, and lets checkpoints load safely)
-from mmseg_pfdiff.arguments import seed_number
-from mmseg_pfdiff.evaluation.pair_grid import pair_grid, write_picture
-from mmseg_pfdiff.evaluation.result_table import ResultTable
-from mmseg_pfdiff.evaluation.sampling_benchmark import (
-    RealReference,
-    draw_timed,
-    fraction_columns,
-    network_evaluations,
-)
+from mmseg_pfdiff.checkpoints.open import OpenedGenerator, open_generator
+from mmseg_pfdiff.checkpoints.options import add_generator_arguments, check_generator_arguments, generator_files
+from mmseg_pfdiff.command_line import run_main, seed_number
+from mmseg_pfdiff.compat import package_versions
 from mmseg_pfdiff.folder_lock import locked_folder
-from mmseg_pfdiff.generators import SAMPLERS, PairCascade
-from mmseg_pfdiff.generators.command_line import add_generator_arguments, check_generator_arguments, generator_files
-from mmseg_pfdiff.generators.opening import OpenedGenerator, open_generator
-from mmseg_pfdiff.package_versions import package_versions
-from mmseg_pfdiff.tool_main import run_main
+from mmseg_pfdiff.metrics.sampling_benchmark import RealReference, draw_timed, fraction_columns, network_evaluations
+from mmseg_pfdiff.models.cascade import PairCascade
+from mmseg_pfdiff.models.diffusion.samplers import SAMPLERS
+from mmseg_pfdiff.pairs.grid import pair_grid, write_picture
+from mmseg_pfdiff.reports.tables import ResultTable
 
 SHOWN = 8  # pairs in the picture of each row
 

@@ -12,16 +12,15 @@ from pathlib import Path
 import torch
 
 import mmseg_pfdiff  # noqa: F401  (registers the components, and lets checkpoints load safely)
-from mmseg_pfdiff.arguments import check_device
-from mmseg_pfdiff.datasets import PairFolder
-from mmseg_pfdiff.evaluation.agreement import load_segmentor
-from mmseg_pfdiff.evaluation.check_report import write_check
-from mmseg_pfdiff.evaluation.lite_features import LiteFeatures
-from mmseg_pfdiff.evaluation.pair_check import PairChecker
-from mmseg_pfdiff.evaluation.pair_filter import drop_copies, ignore_pixels, mark_disagreeing, plan_ignored
+from mmseg_pfdiff.command_line import check_device, run_main
 from mmseg_pfdiff.files import resolved
 from mmseg_pfdiff.folder_lock import locked_folder
-from mmseg_pfdiff.tool_main import run_main
+from mmseg_pfdiff.metrics.agreement import load_segmentor
+from mmseg_pfdiff.metrics.features import LiteFeatures
+from mmseg_pfdiff.metrics.pair_check import PairChecker
+from mmseg_pfdiff.metrics.pair_filter import drop_copies, ignore_pixels, mark_disagreeing, plan_ignored
+from mmseg_pfdiff.pairs.folder import PairFolder
+from mmseg_pfdiff.reports.check_report import write_check
 
 
 def parse_args() -> argparse.Namespace:

@@ -12,13 +12,13 @@ from pathlib import Path
 import torch
 
 import mmseg_pfdiff  # noqa: F401  (registers the components)
-from mmseg_pfdiff.comparison import read_plan
+from mmseg_pfdiff.command_line import run_main
 from mmseg_pfdiff.comparison.estimate import describe_work
+from mmseg_pfdiff.comparison.plan_file import read_plan
 from mmseg_pfdiff.comparison.report import write_report
 from mmseg_pfdiff.comparison.summary import summarise
 from mmseg_pfdiff.comparison.tool_runner import LAUNCHERS, OutOfTimeError, ToolRunner
 from mmseg_pfdiff.comparison.workbench import Workbench
-from mmseg_pfdiff.tool_main import run_main
 
 
 def parse_args() -> argparse.Namespace:

@@ -6,9 +6,9 @@ from pathlib import Path
 from mmengine.config import Config
 
 import mmseg_pfdiff  # noqa: F401  (registers the components)
-from mmseg_pfdiff.evaluation.result_table import markdown_table
-from mmseg_pfdiff.generators.operations import count_operations
-from mmseg_pfdiff.tool_main import run_main
+from mmseg_pfdiff.command_line import run_main
+from mmseg_pfdiff.models.operations import count_operations
+from mmseg_pfdiff.reports.tables import markdown_table
 
 
 def main() -> None:

@@ -11,8 +11,8 @@ import sys
 import time
 from pathlib import Path
 
-from mmseg_pfdiff.evaluation.demo_page import MIXED, REAL, write_demo_page
-from mmseg_pfdiff.tool_main import run_main
+from mmseg_pfdiff.command_line import run_main
+from mmseg_pfdiff.reports.demo_page import MIXED, REAL, write_demo_page
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = ROOT / 'configs/pfdiff'

@@ -12,16 +12,14 @@ from pathlib import Path
 import torch
 
 import mmseg_pfdiff  # noqa: F401  (registers the components, and lets checkpoints load safely)
-from mmseg_pfdiff.arguments import check_device, seed_number
-from mmseg_pfdiff.datasets import PairFolder
-from mmseg_pfdiff.evaluation.agreement import load_segmentor
-from mmseg_pfdiff.evaluation.embedding import METHODS, check_scikit_learn
-from mmseg_pfdiff.evaluation.evaluation_page import check_out, evaluate_pairs, write_evaluation
-from mmseg_pfdiff.evaluation.inception import InceptionFeatures
-from mmseg_pfdiff.evaluation.lite_features import LiteFeatures
-from mmseg_pfdiff.evaluation.pair_check import PairChecker
+from mmseg_pfdiff.command_line import check_device, run_main, seed_number
 from mmseg_pfdiff.folder_lock import locked_folder
-from mmseg_pfdiff.tool_main import run_main
+from mmseg_pfdiff.metrics.agreement import load_segmentor
+from mmseg_pfdiff.metrics.features import InceptionFeatures, LiteFeatures
+from mmseg_pfdiff.metrics.pair_check import PairChecker
+from mmseg_pfdiff.pairs.folder import PairFolder
+from mmseg_pfdiff.reports.embedding import METHODS, check_scikit_learn
+from mmseg_pfdiff.reports.evaluation_page import check_out, evaluate_pairs, write_evaluation
 
 FEATURES = ('efficientnet-lite0', 'inception', 'none')
 

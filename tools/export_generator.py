@@ -1,19 +1,18 @@
 """Writes a trained generator as a folder of safetensors and JSON with a model card, in the layout of diffusers.
 
-`tools/generate_pairs.py` and `PairCascade.from_pretrained` take the folder; it needs neither config nor data set.
+`tools/generate_pairs.py` and `mmseg_pfdiff.checkpoints.load_cascade` take the folder, without config or data set.
 """
 
 import argparse
 from pathlib import Path
 
 import mmseg_pfdiff  # noqa: F401  (registers the components, and lets checkpoints load safely)
-from mmseg_pfdiff.arguments import ConfigOptions
+from mmseg_pfdiff.checkpoints.card import GeneratorCard
+from mmseg_pfdiff.checkpoints.export import check_exportable, check_new_folder, write_cascade
+from mmseg_pfdiff.checkpoints.open import open_generator
+from mmseg_pfdiff.command_line import ConfigOptions, run_main
 from mmseg_pfdiff.folder_lock import locked_folder
-from mmseg_pfdiff.generators import PairCascade
-from mmseg_pfdiff.generators.export import check_exportable, check_new_folder, write_cascade
-from mmseg_pfdiff.generators.model_card import GeneratorCard
-from mmseg_pfdiff.generators.opening import open_generator
-from mmseg_pfdiff.tool_main import run_main
+from mmseg_pfdiff.models.cascade import PairCascade
 
 
 def parse_args() -> argparse.Namespace:

@@ -4,14 +4,13 @@ import argparse
 from pathlib import Path
 
 import mmseg_pfdiff  # noqa: F401  (registers the components, and lets checkpoints load safely)
-from mmseg_pfdiff.arguments import seed_number
-from mmseg_pfdiff.datasets.layout import refuse_among_data
-from mmseg_pfdiff.evaluation.fraction_grid import fraction_grid
-from mmseg_pfdiff.evaluation.pair_grid import write_picture
-from mmseg_pfdiff.generators import PairCascade
-from mmseg_pfdiff.generators.command_line import add_generator_arguments, check_generator_arguments, generator_files
-from mmseg_pfdiff.generators.opening import open_generator
-from mmseg_pfdiff.tool_main import run_main
+from mmseg_pfdiff.checkpoints.open import open_generator
+from mmseg_pfdiff.checkpoints.options import add_generator_arguments, check_generator_arguments, generator_files
+from mmseg_pfdiff.command_line import run_main, seed_number
+from mmseg_pfdiff.data.layout import refuse_among_data
+from mmseg_pfdiff.models.cascade import PairCascade
+from mmseg_pfdiff.pairs.grid import write_picture
+from mmseg_pfdiff.reports.fraction_grid import fraction_grid
 
 MOST = 100  # pairs in a row; more would be too small to see
 

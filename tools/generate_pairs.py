@@ -10,22 +10,20 @@ from typing import NamedTuple
 from mmengine.dist import barrier, get_dist_info, get_local_rank
 
 import mmseg_pfdiff  # noqa: F401  (registers the components, and lets checkpoints load safely)
-from mmseg_pfdiff.arguments import ConfigOptions, seed_number
-from mmseg_pfdiff.datasets import PairFolder
+from mmseg_pfdiff.checkpoints.open import open_generator
+from mmseg_pfdiff.checkpoints.options import add_generator_arguments, check_generator_arguments, generator_files
+from mmseg_pfdiff.checkpoints.requests import RequestSource, choose_requests, number_of_pairs
+from mmseg_pfdiff.checkpoints.stages import open_stages
+from mmseg_pfdiff.command_line import ConfigOptions, run_main, seed_number
+from mmseg_pfdiff.compat import package_versions
 from mmseg_pfdiff.engine.launch import join_processes
-from mmseg_pfdiff.evaluation.folder_summary import folder_summary
 from mmseg_pfdiff.folder_lock import locked_folder
-from mmseg_pfdiff.generators import PairCascade, TwoStageCascade
-from mmseg_pfdiff.generators.command_line import add_generator_arguments, check_generator_arguments, generator_files
-from mmseg_pfdiff.generators.generation import generate_pairs
-from mmseg_pfdiff.generators.opening import open_generator
-from mmseg_pfdiff.generators.opening_stages import open_stages
-from mmseg_pfdiff.generators.pair_records import MAX_INVENTED, MAX_MOVED, PairRecorder
-from mmseg_pfdiff.generators.request_sources import RequestSource, choose_requests, number_of_pairs
-from mmseg_pfdiff.generators.two_stage import NothingAsked
-from mmseg_pfdiff.package_versions import package_versions
-from mmseg_pfdiff.phases import FractionSupport
-from mmseg_pfdiff.tool_main import run_main
+from mmseg_pfdiff.models.cascade import PairCascade
+from mmseg_pfdiff.models.generate import MAX_INVENTED, MAX_MOVED, PairRecorder, generate_pairs
+from mmseg_pfdiff.models.two_stage import NothingAsked, TwoStageCascade
+from mmseg_pfdiff.pairs.folder import PairFolder
+from mmseg_pfdiff.reports.folder_summary import folder_summary
+from mmseg_pfdiff.requests.support import FractionSupport
 
 
 class Job(NamedTuple):

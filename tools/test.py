@@ -9,11 +9,13 @@ from mmengine.dist import barrier
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
-from mmseg_pfdiff.datasets.label_scan import check_label_maps
+from mmseg_pfdiff.command_line import run_main
+from mmseg_pfdiff.data.label_scan import check_label_maps
 from mmseg_pfdiff.engine.launch import prepare_cpu_training, process_rank
 from mmseg_pfdiff.engine.run_checks import check_run
 from mmseg_pfdiff.engine.run_config import add_run_arguments, read_run_config
 from mmseg_pfdiff.engine.test_run import (
+    TestedMicrographs,
     check_weights,
     data_folders,
     look_at_micrographs,
@@ -22,11 +24,9 @@ from mmseg_pfdiff.engine.test_run import (
     under_another_name,
     use_augmentation,
 )
-from mmseg_pfdiff.evaluation import MicrographIoUMetric
-from mmseg_pfdiff.evaluation.prediction_folder import PredictionFolder, refuse_among_data
-from mmseg_pfdiff.evaluation.tested_micrographs import TestedMicrographs
 from mmseg_pfdiff.folder_lock import locked_folder
-from mmseg_pfdiff.tool_main import run_main
+from mmseg_pfdiff.metrics.predictions import PredictionFolder, refuse_among_data
+from mmseg_pfdiff.metrics.segmentation import MicrographIoUMetric
 
 
 def parse_args() -> argparse.Namespace:

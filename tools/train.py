@@ -5,20 +5,15 @@ import argparse
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
-from mmseg_pfdiff.datasets.label_scan import check_label_maps
+from mmseg_pfdiff.command_line import run_main
+from mmseg_pfdiff.data.label_scan import check_label_maps
+from mmseg_pfdiff.engine.generator_checks import check_generator
 from mmseg_pfdiff.engine.launch import prepare_cpu_training, process_rank
 from mmseg_pfdiff.engine.model_checks import check_model
 from mmseg_pfdiff.engine.run_checks import check_run
 from mmseg_pfdiff.engine.run_config import add_run_arguments, read_run_config, use_mixed_precision, use_own_hooks
-from mmseg_pfdiff.engine.work_dir import (
-    checkpoint_to_resume,
-    describe_result,
-    failures_named,
-    prepare_work_dir,
-)
+from mmseg_pfdiff.engine.work_dir import checkpoint_to_resume, describe_result, failures_named, prepare_work_dir
 from mmseg_pfdiff.folder_lock import locked_folder
-from mmseg_pfdiff.generators.training_checks import check_generator
-from mmseg_pfdiff.tool_main import run_main
 
 
 def parse_args() -> argparse.Namespace:

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
-from ..datasets.conversion_folder import read_record
-from ..datasets.layout import FOLDERS, IMAGE_SUFFIXES, plain_name
+from ..data.converter import read_record
+from ..data.layout import FOLDERS, IMAGE_SUFFIXES, plain_name
 from ..files import file_sha256
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from ..evaluation.html_parts import panels, plain_label, shared_legend
+from ..reports.html import panels, plain_label, shared_legend
 from .plan import REAL
 from .summary import Summary
 

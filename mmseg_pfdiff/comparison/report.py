@@ -5,11 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ..evaluation.check_report import without_nan
-from ..evaluation.html_parts import Section, page, paragraph, plot, table
-from ..evaluation.result_table import markdown_table, markdown_text
+from ..compat import package_versions
 from ..files import make_folder, write_atomically
-from ..package_versions import package_versions
+from ..markdown import markdown_text
+from ..reports.check_report import without_nan
+from ..reports.html import Section, page, paragraph, plot, table
+from ..reports.tables import markdown_table
 from .plots import class_plot, ratio_plot
 from .summary import Summary
 from .tables import TABLES, Rows

@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from shlex import quote
 
-from ..datasets import PairFolder, PairRow
-from ..evaluation.pair_filter import DISAGREE
-from ..package_versions import package_versions
+from ..compat import package_versions
+from ..metrics.pair_filter import DISAGREE
+from ..pairs.folder import PairFolder
+from ..pairs.rows import PairRow
 from .commands import TaskCommands
 from .fingerprints import data_identity, fingerprint
 from .plan import DRAWING, Plan

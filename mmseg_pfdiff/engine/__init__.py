@@ -1,14 +1,13 @@
-"""Hooks and an optimizer constructor for MMEngine's Runner, and loading checkpoints safely."""
+"""Engine: hooks, optimizers and checks for MMEngine's Runner.
+
+May import all rooms up to `metrics`.
+"""
 
 from .atomic_checkpoint import AtomicCheckpointHook
+from .optimizers import PerModuleOptimWrapperConstructor
 from .pair_picture import PairPictureHook
-from .per_module_optimizers import PerModuleOptimWrapperConstructor
-from .repeatable_training import RepeatableTrainingHook
-from .resume_hook import ResumeHook
-from .safe_loading import install_safe_loaders
-from .validate_on_resume import ValidateOnResumeHook
-
-install_safe_loaders()
+from .repeatable import RepeatableTrainingHook
+from .resume import ResumeHook, ValidateOnResumeHook
 
 __all__ = [
     'AtomicCheckpointHook',
@@ -17,5 +16,4 @@ __all__ = [
     'RepeatableTrainingHook',
     'ResumeHook',
     'ValidateOnResumeHook',
-    'install_safe_loaders',
 ]

@@ -1,17 +1,22 @@
-"""What would stop a training late or unclearly, tried on its real model and data before it starts."""
+"""Checks of a run on its real model and data: losses, batches, classes and sizes are tried before it starts."""
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import torch
+from mmcv.transforms import RandomResize, Resize
 from mmengine.dataset import InfiniteSampler
 from mmengine.model import is_model_wrapper
 from mmengine.optim import build_optim_wrapper
 from mmengine.runner import Runner
+from mmseg.datasets.transforms import RandomCrop
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
+from mmseg.registry import DATASETS, TRANSFORMS
 from torch import Tensor, nn
 
-from .sample_sizes import check_sample_sizes
+from ..data.config_data_sets import inner_data_sets
+from ..registry import class_of
 
 # How torch's batch norm begins its complaint of a batch that it can take no statistics from.
 TOO_FEW = 'Expected more than 1 value per channel'
@@ -151,3 +156,52 @@ def trial_step(model: nn.Module, optimizer: dict, loader) -> None:
     trial = copy.deepcopy(model).train()
     batch = loader.collate_fn([loader.dataset[0]])
     trial.train_step(batch, build_optim_wrapper(trial, copy.deepcopy(optimizer)))
+
+
+def check_sample_sizes(dataset: Any, collate: Callable[[Sequence], Any], preprocessor: nn.Module) -> None:
+    """Loads a sample of each training data set and sees that they fit their crop, and each other.
+
+    Args:
+        dataset: Config of the training data set, with whatever wraps it.
+        collate: Makes a batch of samples, as the data loader does.
+        preprocessor: Of the model.
+
+    Raises:
+        ValueError: A tile is smaller than the crop, or samples of several data sets make no batch.
+    """
+    samples, told = [], []
+    for config in inner_data_sets(dataset):
+        _check_crop(config)
+        sample = DATASETS.build({**config, 'lazy_init': False})[0]
+        if not isinstance(sample, Mapping) or 'inputs' not in sample:  # a wrapper makes the samples of it
+            return
+        height, width = sample['inputs'].shape[-2:]
+        told.append(f'{width}x{height} of {config.get("data_root") or config["type"]}')
+        samples.append(sample)
+    if len(samples) < 2:
+        return
+    try:
+        preprocessor(collate(samples), True)
+    except (RuntimeError, ValueError) as error:
+        raise ValueError(
+            f'The training samples (width x height) {", ".join(told)} make no batch: {str(error).splitlines()[0]} '
+            'Bring them to one size: convert with another --tile-size, or change Resize and crop_size in the pipelines.'
+        ) from error
+
+
+def _check_crop(config: Mapping) -> None:
+    """Refuses tiles smaller than a crop that is taken of them as they are; mmseg's RandomCrop lets them pass whole."""
+    steps = list(config.get('pipeline') or ())
+    kinds = [class_of(step.get('type'), TRANSFORMS) or object for step in steps]
+    place = kinds.index(RandomCrop) if RandomCrop in kinds else 0
+    if not place or any(issubclass(kind, Resize | RandomResize) for kind in kinds[:place]):
+        return
+    height, width = DATASETS.build({**config, 'pipeline': steps[:place], 'lazy_init': False})[0]['img'].shape[:2]
+    crop = steps[place]['crop_size']
+    crop = (crop, crop) if isinstance(crop, int) else crop
+    if height < crop[0] or width < crop[1]:
+        raise ValueError(
+            f'The tiles of {config.get("data_root") or config["type"]} are {width}x{height}, the crop is '
+            f'{crop[1]}x{crop[0]} (width x height): convert with a larger --tile-size, or change crop_size of '
+            "RandomCrop in the data set's pipeline."
+        )

@@ -12,7 +12,7 @@ from mmengine.structures import PixelData
 from mmseg.registry import HOOKS
 from mmseg.structures import SegDataSample
 
-from ..evaluation.pair_grid import pair_grid
+from ..pairs.grid import pair_grid
 
 
 @HOOKS.register_module()

@@ -9,8 +9,8 @@ from mmengine.device import get_device
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.registry import DATASETS, MODELS
 
-from ..datasets.conversion_folder import check_finished
-from ..datasets.dataset_configs import data_sets
+from ..data.config_data_sets import data_sets
+from ..data.converter import check_finished
 
 WITHOUT_VALIDATION = 'To train without validation: --cfg-options val_cfg=None val_dataloader=None val_evaluator=None'
 

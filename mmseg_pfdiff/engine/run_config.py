@@ -8,7 +8,7 @@ from pathlib import Path
 from mmengine.config import Config, ConfigDict
 from mmengine.runner import Runner
 
-from ..arguments import ConfigOptions
+from ..command_line import ConfigOptions
 from ..config_files import check_first_keys, merge_options, read_config
 from .work_dir import MARK
 

@@ -1,21 +1,60 @@
-"""A test of a segmentor, prepared: everything that can be known before it is looked at before it."""
+"""A test of a segmentor, prepared: all that can be known before it is looked at before."""
 
 import copy
 import hashlib
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
 from mmengine.config import Config, ConfigDict
 from mmengine.runner import Runner
 from mmengine.runner.checkpoint import CheckpointLoader
+from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS, METRICS
 from torch import Tensor, nn
+from torch.utils.data import Dataset
 
-from ..datasets.dataset_configs import inner_data_sets
-from ..evaluation import MicrographIoUMetric, PhaseFractionMetric
-from ..evaluation.tested_micrographs import TestedMicrographs
+from ..data.config_data_sets import inner_data_sets
+from ..metrics.fractions import PhaseFractionMetric
+from ..metrics.predictions import MicrographNames
+from ..metrics.segmentation import MicrographIoUMetric
 from .run_checks import data_folder
+
+
+class TestedMicrographs:
+    """What a data set will show to a test.
+
+    Args:
+        dataset: The data set of the test part. Of one that tells nothing of its samples, nothing is known beforehand.
+        folders: Where its images lie; micrographs are named by their paths below what these have in common.
+
+    Attributes:
+        root: That folder; None where the data set names none.
+        names: Name of each micrograph.
+        images: Path of each micrograph.
+        labels: Path of each label map; None where there is none.
+
+    Raises:
+        ValueError: There is no micrograph, or two of them have one name.
+    """
+
+    __test__ = False  # no test case of pytest's
+
+    def __init__(self, dataset: Dataset | BaseSegDataset, folders: Sequence[str | Path]) -> None:
+        self.root = os.path.commonpath([os.path.abspath(folder) for folder in folders]) if folders else None
+        tells = hasattr(dataset, 'get_data_info')
+        infos = [dataset.get_data_info(n) for n in range(len(dataset))] if tells else []
+        if not len(dataset):
+            raise ValueError(
+                f'The test part holds no micrograph{f": look at {self.root}" if self.root else ""}. Convert the data '
+                'set with a test part, or say where it is: --cfg-options test_dataloader.dataset.data_root=FOLDER'
+            )
+        self.images: list[str] = [info['img_path'] for info in infos]
+        self.labels: list[str | None] = [info.get('seg_map_path') for info in infos]
+        names = MicrographNames(self.root)
+        self.names = [names.add(image) for image in self.images]
+
 
 TTA_EXAMPLE = 'configs/_base_/datasets/metaldam_256x256.py'
 

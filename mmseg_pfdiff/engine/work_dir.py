@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from ..checkpoints.safe_loading import load_from_file
 from ..files import TEMPORARY, write_atomically
-from .resume_hook import check_same_run
-from .safe_loading import load_from_file
+from .resume import check_same_run
 
 MARK = 'last_checkpoint'
 TEMPLATES = ('epoch_{}.pth', 'iter_{}.pth')

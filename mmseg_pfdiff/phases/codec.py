@@ -7,9 +7,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from .components import remove_specks
 from .fractions import IGNORE_INDEX
 from .quota import assign_with_quota, largest_remainder
-from .specks import remove_specks
 
 
 def simplex_codes(num_classes: int) -> Tensor:

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .components import label_components
 from .fractions import IGNORE_INDEX
-from .specks import label_components
 
 DIRECTIONS = ('horizontal', 'vertical')
 # Tiles transformed at once: some ten megabytes for 256x256.

@@ -1,11 +1,11 @@
 from mmengine.config import Config
 
-from mmseg_pfdiff.comparison import read_plan
 from mmseg_pfdiff.comparison.commands import TaskCommands
+from mmseg_pfdiff.comparison.plan_file import read_plan
 from mmseg_pfdiff.comparison.task_records import TaskRecords
 from mmseg_pfdiff.comparison.tasks import list_tasks, run_name
 from mmseg_pfdiff.comparison.workbench import too_few
-from mmseg_pfdiff.datasets import PairRow
+from mmseg_pfdiff.pairs.rows import PairRow
 
 from ..running import ROOT
 from .conftest import write_plan

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from mmseg_pfdiff.comparison.fingerprints import data_identity, fingerprint
-from mmseg_pfdiff.datasets.own_micrographs import convert_micrographs
+from mmseg_pfdiff.data.micrographs import convert_micrographs
 
 
 def save(array, path):

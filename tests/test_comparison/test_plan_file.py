@@ -1,7 +1,7 @@
 import pytest
 from mmengine.config import Config
 
-from mmseg_pfdiff.comparison import read_plan
+from mmseg_pfdiff.comparison.plan_file import read_plan
 from mmseg_pfdiff.comparison.run_configs import generator_config, plan_classes, segmentor_config
 from mmseg_pfdiff.comparison.tasks import list_tasks
 

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from mmseg_pfdiff.comparison import read_plan
+from mmseg_pfdiff.comparison.plan_file import read_plan
 from mmseg_pfdiff.comparison.report import write_report
 from mmseg_pfdiff.comparison.results import TestResult
 from mmseg_pfdiff.comparison.statistics import pixel_accuracy, scores

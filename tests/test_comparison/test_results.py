@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from mmseg_pfdiff.comparison import read_plan
+from mmseg_pfdiff.comparison.plan_file import read_plan
 from mmseg_pfdiff.comparison.results import best_weights, chosen_ratio, read_test, validation_curve
 from mmseg_pfdiff.comparison.task_records import TaskRecords
 from mmseg_pfdiff.comparison.tasks import last_checkpoint, run_name

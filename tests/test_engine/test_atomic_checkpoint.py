@@ -8,7 +8,7 @@ from mmengine.structures import BaseDataElement
 from torch import nn
 from torch.utils.data import DataLoader
 
-from mmseg_pfdiff.engine import AtomicCheckpointHook  # noqa: F401
+from mmseg_pfdiff.engine.atomic_checkpoint import AtomicCheckpointHook  # noqa: F401
 
 
 class ToyModel(nn.Module):

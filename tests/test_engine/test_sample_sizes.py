@@ -6,11 +6,10 @@ from mmengine.dataset import pseudo_collate
 from mmengine.runner import Runner
 from mmseg.registry import MODELS
 
-from mmseg_pfdiff.engine.model_checks import check_model
-from mmseg_pfdiff.engine.sample_sizes import check_sample_sizes
+from mmseg_pfdiff.engine.model_checks import check_model, check_sample_sizes
 
+from ..releases import write_pairs
 from ..running import ROOT, SMALL_SEGMENTOR
-from ..test_datasets.conftest import write_pairs
 
 CONFIGS = ROOT / 'configs/pfdiff'
 

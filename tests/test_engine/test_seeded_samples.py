@@ -7,8 +7,9 @@ import torch
 from mmengine.dataset import BaseDataset, ConcatDataset, DefaultSampler, InfiniteSampler, RepeatDataset
 from torch.utils.data import DataLoader
 
-from mmseg_pfdiff.datasets import FixedLengthSampler, RealFinishSampler, SyntheticPairMix
-from mmseg_pfdiff.engine.seeded_samples import NumberedIndex, SeededItems, number_samples, seed_process
+from mmseg_pfdiff.data.mix import SyntheticPairMix
+from mmseg_pfdiff.data.samplers import FixedLengthSampler, RealFinishSampler
+from mmseg_pfdiff.engine.repeatable import NumberedIndex, SeededItems, number_samples, seed_process
 
 
 class Noisy(BaseDataset):

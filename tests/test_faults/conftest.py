@@ -3,8 +3,8 @@ from typing import NamedTuple
 
 import pytest
 
+from ..grey import grey_data, grey_segmentor  # noqa: F401
 from ..running import run_tool
-from ..test_evaluation.conftest import grey_data, grey_segmentor  # noqa: F401
 
 
 class World(NamedTuple):

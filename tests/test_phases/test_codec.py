@@ -1,8 +1,7 @@
 import pytest
 import torch
 
-from mmseg_pfdiff.phases import PhaseCodec
-from mmseg_pfdiff.phases.codec import swap_classes
+from mmseg_pfdiff.phases.codec import PhaseCodec, swap_classes
 
 PALETTE = [[0, 114, 178], [240, 228, 66], [213, 94, 0], [0, 0, 0]]
 

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from mmseg_pfdiff.phases import perturb_fractions, phase_fractions
+from mmseg_pfdiff.phases.fractions import perturb_fractions, phase_fractions
 
 
 def test_phase_fractions_equal_a_plain_count():

@@ -12,7 +12,7 @@ from mmengine.config import Config
 from mmseg.registry import MODELS
 from PIL import Image
 
-from mmseg_pfdiff.datasets import PairFolder
+from mmseg_pfdiff.pairs.folder import PairFolder
 
 from ..forked import start
 from ..running import ROOT, SMALL_SEGMENTOR, run_tool

@@ -12,7 +12,7 @@ import pytest
 import torch
 from mmengine.runner.checkpoint import CheckpointLoader
 
-from mmseg_pfdiff.datasets import PairFolder
+from mmseg_pfdiff.pairs.folder import PairFolder
 
 from ..comparing import compare, write_plan
 from ..forked import kill, start

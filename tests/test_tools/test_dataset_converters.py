@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmseg_pfdiff.datasets.metaldam_splits import read_split
+from mmseg_pfdiff.data.metaldam.splits import read_split
 from mmseg_pfdiff.files import file_sha256
 
 from ..running import run_tool

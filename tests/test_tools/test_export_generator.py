@@ -4,10 +4,11 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from mmseg_pfdiff.datasets import PairFolder
-from mmseg_pfdiff.generators import PairCascade, load_cascade
-from mmseg_pfdiff.generators.opening import open_generator
-from mmseg_pfdiff.generators.request_sources import choose_requests, number_of_pairs
+from mmseg_pfdiff.checkpoints.open import open_generator
+from mmseg_pfdiff.checkpoints.pretrained import load_cascade
+from mmseg_pfdiff.checkpoints.requests import choose_requests, number_of_pairs
+from mmseg_pfdiff.models.cascade import PairCascade
+from mmseg_pfdiff.pairs.folder import PairFolder
 
 from ..running import ROOT, run_tool
 
@@ -136,7 +137,7 @@ def test_pairs_from_the_folder_as_its_card_says(exported, tmp_path):
     folder = PairFolder(tmp_path / 'pairs')
     rows = folder.rows()
     assert len(rows) == 3
-    cascade = PairCascade.from_pretrained(exported)
+    cascade = load_cascade(exported)
     fractions = torch.tensor([row.target for row in rows], dtype=torch.float64)
     images, labels = cascade(fractions, seed=0)
     for n in range(3):

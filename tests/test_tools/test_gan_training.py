@@ -7,9 +7,10 @@ from mmengine.config import Config
 from mmengine.runner.checkpoint import CheckpointLoader
 from PIL import Image
 
-from mmseg_pfdiff.datasets import PairFolder
-from mmseg_pfdiff.generators import DCGAN, Pix2PixHD
-from mmseg_pfdiff.trained_models import build_model, load_weights
+from mmseg_pfdiff.checkpoints.weights import build_model, load_weights
+from mmseg_pfdiff.models.gan.dcgan import DCGAN
+from mmseg_pfdiff.models.gan.pix2pixhd import Pix2PixHD
+from mmseg_pfdiff.pairs.folder import PairFolder
 
 from ..running import ROOT, run_tool
 

@@ -7,8 +7,8 @@ from multiprocessing import get_context
 
 import pytest
 
-from mmseg_pfdiff.datasets import PairFolder
 from mmseg_pfdiff.folder_lock import locked_folder
+from mmseg_pfdiff.pairs.folder import PairFolder
 
 from ..running import run_tool
 

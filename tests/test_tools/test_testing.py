@@ -14,7 +14,7 @@ from mmseg.apis import MMSegInferencer, inference_model, init_model
 from mmseg.registry import MODELS
 from PIL import Image
 
-from mmseg_pfdiff.datasets.metaldam import MetalDAMDataset
+from mmseg_pfdiff.data.metaldam.dataset import MetalDAMDataset
 from mmseg_pfdiff.engine.test_run import look_at_micrographs, predictions_depend_on
 from mmseg_pfdiff.folder_lock import locked_folder
 

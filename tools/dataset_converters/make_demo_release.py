@@ -2,9 +2,8 @@
 
 import argparse
 
-from mmseg_pfdiff.arguments import seed_number
-from mmseg_pfdiff.datasets.demo_micrographs import write_demo_release
-from mmseg_pfdiff.tool_main import run_main
+from mmseg_pfdiff.command_line import run_main, seed_number
+from mmseg_pfdiff.data.demo import write_demo_release
 
 
 def parse_args() -> argparse.Namespace:

@@ -3,10 +3,10 @@
 import argparse
 from pathlib import Path
 
-from mmseg_pfdiff.datasets.metaldam_release import MetalDAMRelease
-from mmseg_pfdiff.datasets.metaldam_splits import SPLITS_FOLDER, write_split
-from mmseg_pfdiff.datasets.split_rule import folds, holdout, release_statistics
-from mmseg_pfdiff.tool_main import run_main
+from mmseg_pfdiff.command_line import run_main
+from mmseg_pfdiff.data.metaldam.deal import folds, holdout, release_statistics
+from mmseg_pfdiff.data.metaldam.release import MetalDAMRelease
+from mmseg_pfdiff.data.metaldam.splits import SPLITS_FOLDER, write_split
 
 HELD_OUT = 5  # test micrographs of holdout5 as in the paper; validation micrographs of every split
 FOLDS = 5

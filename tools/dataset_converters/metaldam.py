@@ -3,14 +3,13 @@
 import argparse
 from pathlib import Path
 
-from mmseg_pfdiff.datasets.class_shares import add_allow_absent
-from mmseg_pfdiff.datasets.metaldam import MetalDAMDataset
-from mmseg_pfdiff.datasets.metaldam_conversion import convert_release
-from mmseg_pfdiff.datasets.metaldam_splits import split_names
-from mmseg_pfdiff.datasets.metaldam_summary import format_notes, format_shares
-from mmseg_pfdiff.datasets.release_files import download_release
-from mmseg_pfdiff.datasets.tiling import add_tiling_arguments
-from mmseg_pfdiff.tool_main import run_main
+from mmseg_pfdiff.command_line import run_main
+from mmseg_pfdiff.data.class_shares import add_allow_absent
+from mmseg_pfdiff.data.layout import add_tiling_arguments
+from mmseg_pfdiff.data.metaldam.convert import convert_release, format_notes, format_shares
+from mmseg_pfdiff.data.metaldam.dataset import MetalDAMDataset
+from mmseg_pfdiff.data.metaldam.release import download_release
+from mmseg_pfdiff.data.metaldam.splits import split_names
 
 
 def parse_args() -> argparse.Namespace:

@@ -6,11 +6,10 @@ Usage: python tools/dataset_converters/micrographs.py data/mine --num-classes 3 
 import argparse
 from pathlib import Path
 
-from mmseg_pfdiff.datasets.class_shares import add_allow_absent, format_shares
-from mmseg_pfdiff.datasets.layout import PARTS
-from mmseg_pfdiff.datasets.own_micrographs import convert_micrographs, format_notes
-from mmseg_pfdiff.datasets.tiling import add_tiling_arguments
-from mmseg_pfdiff.tool_main import run_main
+from mmseg_pfdiff.command_line import run_main
+from mmseg_pfdiff.data.class_shares import add_allow_absent, format_shares
+from mmseg_pfdiff.data.layout import PARTS, add_tiling_arguments
+from mmseg_pfdiff.data.micrographs import convert_micrographs, format_notes
 
 USES = dict(
     train='to train on; tiles are cut from these alone',

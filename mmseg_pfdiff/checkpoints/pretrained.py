@@ -1,0 +1,211 @@
+"""Reading trained generators from folders of safetensors and JSON, which may come from a stranger."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import nn
+
+from ..json_files import read_json_object
+from ..models.cascade import PairCascade
+from ..models.diffusion.base import PairDiffusion
+from ..models.diffusion.pf_diffseg import PFDiffSeg
+from ..models.diffusion.samplers import check_sampler, resolve_sampler
+from ..models.diffusion.super_resolution import PairSuperResolution
+from ..models.diffusion.unet import unets_without_memory
+from ..version import __version__
+from .card import CARD_FILE, GeneratorCard, parse_card
+from .limits import UNFIT, check_settings, one_line, shown
+from .options import settings_with_options
+from .settings import build_from_settings
+
+FORMAT_VERSION = 1
+INDEX_FILE = 'model_index.json'
+CONFIG_FILE = 'config.json'
+# As diffusers names them.
+WEIGHTS_FILE = 'unet/diffusion_pytorch_model.safetensors'
+UNET_FILE = 'unet/config.json'
+SCHEDULE_FILE = 'scheduler/scheduler_config.json'
+PARTS = dict(generator=PFDiffSeg, super_resolution=PairSuperResolution)
+
+
+class PretrainedParts(NamedTuple):
+    """What a folder holds.
+
+    Attributes:
+        generator: The generator.
+        super_resolution: The super-resolution model, or None.
+        card: Classes, fractions of the training tiles, data and licence.
+    """
+
+    generator: PFDiffSeg
+    super_resolution: PairSuperResolution | None
+    card: GeneratorCard
+
+
+def load_cascade(folder: str | Path, device: str = 'cpu', **options) -> PairCascade:
+    """The cascade of a folder.
+
+    Args:
+        folder: Written by :func:`~mmseg_pfdiff.checkpoints.save_cascade`.
+        device: Where to run.
+        **options: Of :class:`PairCascade`: `exact`, `half`, `channels_last`, `compile`.
+
+    Returns:
+        The cascade; its `card` is the folder's :class:`GeneratorCard`.
+
+    Raises:
+        FileNotFoundError: A file is missing.
+        ValueError: Another format, classes that are not allowed, or files that do not fit each other.
+    """
+    parts = load_parts(folder)
+    cascade = PairCascade(parts.generator, parts.super_resolution, device, **options)
+    cascade.card = parts.card
+    return cascade
+
+
+def load_parts(
+    folder: str | Path,
+    sampler: str | None = None,
+    steps: int | None = None,
+    options: Mapping[str, Any] | None = None,
+    sr_options: Mapping[str, Any] | None = None,
+) -> PretrainedParts:
+    """The models of a folder. Nothing in it is run: weights are safetensors, classes are looked up in a list of ours.
+
+    What the files say is checked against :mod:`.limits` before anything is built, and networks get memory only where
+    weights of their shapes are there.
+
+    Args:
+        folder: Written by :func:`~mmseg_pfdiff.checkpoints.save_cascade`.
+        sampler: Short name of a sampler in place of the folder's.
+        steps: Number of steps in place of the sampler's.
+        options: Settings over the generator's, by dotted key: `fraction_guidance`, `sampler.steps`.
+        sr_options: The same over the super-resolution model's.
+
+    Returns:
+        Models, on the CPU, and card.
+
+    Raises:
+        FileNotFoundError: A file is missing.
+        ValueError: Another format, absurd numbers, classes that are not allowed, files that do not fit each other, or
+            options for what the folder does not hold. One line, which names the file.
+    """
+    folder = Path(folder)
+    index = _read(folder / INDEX_FILE)
+    found = index.get('format_version')
+    if index.get('_class_name') != 'PairCascade' or type(found) is not int or found != FORMAT_VERSION:
+        raise ValueError(
+            f'{folder / INDEX_FILE} describes a {shown(index.get("_class_name"))} of format version {shown(found)}; '
+            f"this version of mmseg_pfdiff ({__version__}) reads a 'PairCascade' of format version {FORMAT_VERSION}."
+        )
+    models = {}
+    for (name, kind), changes in zip(PARTS.items(), (options, sr_options), strict=True):
+        models[name] = None
+        if _class_name(folder, index, name, kind) is not None:
+            models[name] = _load_part(folder / name, kind, sampler, steps, changes or {})
+        elif changes:
+            raise ValueError(f'Options {", ".join(changes)}: {folder} holds no {name} model that they could change.')
+    with _naming(folder / CARD_FILE):
+        card = parse_card(_read(folder / CARD_FILE), models['generator'])
+    return PretrainedParts(**models, card=card)
+
+
+def _class_name(folder: Path, index: Mapping, name: str, kind: type) -> str | None:
+    """The class of a part as the index names it; None for a super-resolution model that is not there."""
+    entry = index.get(name)
+    if name == 'super_resolution' and entry in (None, [None, None]):
+        return None
+    if entry != ['mmseg_pfdiff', kind.__name__]:
+        raise ValueError(
+            f'{folder / INDEX_FILE}: {name} must be a {kind.__name__} of mmseg_pfdiff, got {shown(entry)}.'
+        )
+    return kind.__name__
+
+
+def _load_part(
+    folder: Path, kind: type[PairDiffusion], sampler: str | None, steps: int | None, options: Mapping
+) -> PairDiffusion:
+    path = folder / CONFIG_FILE
+    settings = _read(path)
+    if settings.get('type') != kind.__name__:
+        raise ValueError(f'{path} must be of a {kind.__name__}, got {shown(settings.get("type"))}.')
+    with _naming(path):
+        check_settings(settings)
+    changes = f' with the options {", ".join(f"{key}={value}" for key, value in options.items())}' if options else ''
+    with _naming(path, changes):
+        settings = settings_with_options(settings, options)
+        settings['sampler'] = resolve_sampler(settings['sampler'], sampler, steps)
+        check_settings(settings)
+        with unets_without_memory():
+            model = build_from_settings(settings)
+        check_sampler(model.sampler, model.training_schedule)
+        model.unet.check_sides(model.data_preprocessor.size)
+    net, schedule = model.unet.net, model.training_schedule
+    _check_agreement(folder / UNET_FILE, net.config, type(net).__name__, changes)
+    _check_agreement(folder / SCHEDULE_FILE, schedule.config, type(schedule).__name__, changes)
+    _load_weights(net, folder / WEIGHTS_FILE, path)
+    return model.eval()
+
+
+def _load_weights(net: nn.Module, path: Path, config_path: Path) -> None:
+    """Gives a network without memory its weights."""
+    if not path.is_file():
+        raise FileNotFoundError(_missing(path))
+    try:
+        net.load_state_dict(load_file(path), assign=True)
+    except (SafetensorError, *UNFIT) as error:
+        raise ValueError(
+            f'{path} is damaged, or does not fit the network of {config_path}: {one_line(error)}'
+        ) from error
+    for name, weights in net.named_parameters():
+        if not weights.is_floating_point():
+            raise ValueError(f'{path}: {name} must be floating-point numbers, got {weights.dtype}.')
+        # A copy: tensors lie unaligned in the file, for which kernels may round differently.
+        weights.data = weights.data.to(torch.float32, copy=True)
+        if not weights.isfinite().all():
+            raise ValueError(f'{path}: {name} holds numbers that are not finite; its training has diverged.')
+
+
+def _check_agreement(path: Path, built: Mapping[str, Any], class_name: str, changes: str) -> None:
+    """What diffusers would build from a folder must be what our constructor built."""
+    written = _read(path)
+    built = json.loads(json.dumps({key: value for key, value in built.items() if not key.startswith('_')}))
+    # Versions of diffusers may know different arguments; those both know decide.
+    differing = [key for key in sorted(built.keys() & written.keys()) if built[key] != written[key]]
+    if written.get('_class_name') != class_name or differing:
+        raise ValueError(
+            f'{path} does not agree with the {CONFIG_FILE} beside it{changes} '
+            f'({", ".join(differing) or "another class"}): one of them was changed, and the weights fit one only. '
+            'Leave it as it was, or export the generator anew.'
+        )
+
+
+@contextmanager
+def _naming(path: Path, changes: str = '') -> Iterator[None]:
+    """Errors over the content of a file name it, in one line."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except UNFIT as error:
+        raise ValueError(f'{path}{changes}: {one_line(error)}') from error
+
+
+def _read(path: Path) -> dict:
+    """A JSON object; the error says what folder was meant."""
+    if not path.is_file():
+        raise FileNotFoundError(_missing(path))
+    return read_json_object(path)
+
+
+def _missing(path: Path) -> str:
+    return (
+        f'{path} is missing: this is no complete folder of a trained generator. Give one that '
+        'tools/export_generator.py wrote, or export it anew.'
+    )

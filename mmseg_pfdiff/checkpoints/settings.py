@@ -1,0 +1,147 @@
+"""The constructor arguments of a trained model, read from it as JSON-like settings, and a model built from them."""
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from ..models.diffusion.base import PairDiffusion
+from ..models.diffusion.pf_diffseg import PFDiffSeg
+from ..models.diffusion.samplers import Sampler
+from ..models.diffusion.super_resolution import PairSuperResolution
+from ..models.diffusion.unet import PairUNet
+from ..models.preprocessor import PairDataPreprocessor
+from .limits import UNFIT, one_line
+
+# Settings from a file may name these classes and no others.
+MODEL_CLASSES = {model.__name__: model for model in (PFDiffSeg, PairSuperResolution)}
+# What a model tells its U-Net by itself.
+UNET_GIVEN = ('in_channels', 'out_channels', 'num_fractions', 'noise_level_input')
+
+
+def has_settings(model: Any) -> bool:
+    """Whether :func:`read_settings` can read a model: one of :data:`MODEL_CLASSES`, of parts that are ours as well."""
+    parts = (getattr(model, name, None) for name in ('data_preprocessor', 'unet'))
+    ours = [type(part) for part in parts] == [PairDataPreprocessor, PairUNet]
+    return ours and MODEL_CLASSES.get(type(model).__name__) is type(model)
+
+
+def read_settings(model: PairDiffusion) -> dict:
+    """What :func:`build_from_settings` makes an equal model of, but for its weights.
+
+    An argument of a constructor is read from the attribute of the same name, so changes made after building count;
+    the few that are kept otherwise are read by the functions below.
+
+    Args:
+        model: One of :data:`MODEL_CLASSES`.
+
+    Returns:
+        JSON-like arguments with `type`, the name of the class.
+
+    Raises:
+        TypeError: An argument that no attribute tells.
+        ValueError: Another class.
+    """
+    name = type(model).__name__
+    if not has_settings(model):
+        raise ValueError(
+            f'Models that can be written are {sorted(MODEL_CLASSES)} with a {PairDataPreprocessor.__name__} and a '
+            f'{PairUNet.__name__}, whose settings a reader knows; got a {name} with a '
+            f'{type(model.data_preprocessor).__name__} and a {type(model.unet).__name__}.'
+        )
+    guidance = model.fraction_guidance
+    known = dict(
+        data_preprocessor=_preprocessor_settings(model.data_preprocessor),
+        unet=_arguments(model.unet, dict.fromkeys(UNET_GIVEN) | dict(model.unet.net.config), drop=UNET_GIVEN),
+        sampler=sampler_settings(model.sampler),
+        num_train_timesteps=model.training_schedule.config.num_train_timesteps,
+        noise_schedule=_schedule_settings(model.training_schedule.config),
+        fraction_guidance=guidance.weight if guidance is not None else 0.0,
+    )
+    return dict(type=name, **_arguments(model, known))
+
+
+def build_from_settings(settings: Mapping[str, Any]) -> PairDiffusion:
+    """A model with random weights.
+
+    Args:
+        settings: As :func:`read_settings` returns them.
+
+    Returns:
+        The model.
+
+    Raises:
+        ValueError: A class that is not allowed, or arguments it does not take.
+    """
+    arguments = dict(settings)
+    model_class = MODEL_CLASSES.get(arguments.pop('type', None))
+    preprocessor = arguments.get('data_preprocessor', {}).get('type')
+    if model_class is None or preprocessor != PairDataPreprocessor.__name__:
+        raise ValueError(
+            f'A model must be of {sorted(MODEL_CLASSES)} with a {PairDataPreprocessor.__name__}, got '
+            f'{settings.get("type")!r} with {preprocessor!r}. Other classes are not loaded from a file.'
+        )
+    try:
+        return model_class(**arguments)
+    except UNFIT as error:
+        raise ValueError(
+            f'The settings do not fit {model_class.__name__} of this version of mmseg_pfdiff: {one_line(error)}'
+        ) from error
+
+
+def sampler_settings(sampler: Sampler) -> dict:
+    """The arguments of a :class:`Sampler`, JSON-like."""
+    return dict(
+        type=sampler.scheduler_class.__name__,
+        **_arguments(sampler, known=dict(type=None), drop=('type',)),
+        **sampler.scheduler_args,
+    )
+
+
+def _preprocessor_settings(preprocessor: PairDataPreprocessor) -> dict:
+    codec = preprocessor.codec
+    known = dict(
+        num_classes=codec.num_classes,
+        code='simplex' if codec.is_simplex else 'palette',
+        # The inverse of the scaling in `palette_codes`.
+        palette=None if codec.is_simplex else ((codec.codes + 1) * 127.5).round().int().tolist(),
+        non_blocking=False,
+    )
+    arguments = _arguments(preprocessor, known, drop=('non_blocking',))  # how tensors travel is no trait of a model
+    return dict(type=type(preprocessor).__name__, **arguments)
+
+
+def _schedule_settings(config: Mapping[str, Any]) -> dict:
+    """Arguments of the training schedule that were given.
+
+    Those left at a default must stay so: a sampler takes over what was given and uses its own defaults for the rest.
+    """
+    left = {*config.get('_use_default_values', ()), 'num_train_timesteps'}
+    return {key: value for key, value in config.items() if key not in left and not key.startswith('_')}
+
+
+def _arguments(owner: Any, known: Mapping[str, Any], drop: tuple[str, ...] = ()) -> dict:
+    """The constructor arguments of an object, from `known` or from attributes of their names."""
+    arguments = {}
+    for name in _argument_names(type(owner)):
+        if name in drop:
+            continue
+        if name not in known and not hasattr(owner, name):
+            raise TypeError(
+                f'{type(owner).__name__} does not tell its argument {name!r}: keep it as an attribute of that name, '
+                'or read it in model_settings.py.'
+            )
+        arguments[name] = known[name] if name in known else getattr(owner, name)
+    return arguments
+
+
+def _argument_names(owner: type) -> list[str]:
+    """Names of the arguments of a constructor, and those of its base classes where it passes **kwargs on."""
+    names: list[str] = []
+    for base in owner.__mro__:
+        if '__init__' not in vars(base):
+            continue
+        parameters = list(inspect.signature(base.__init__).parameters.values())[1:]
+        names += [p.name for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL) and p.name not in names]
+        if not any(p.kind == p.VAR_KEYWORD for p in parameters):
+            break
+    return names

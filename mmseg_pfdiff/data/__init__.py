@@ -1,0 +1,21 @@
+"""Data: from the files of micrographs and label maps to data sets, samplers and transforms.
+
+May import `phases` and `requests`.
+"""
+
+from .metaldam import MetalDAMDataset
+from .mix import SyntheticPairMix
+from .samplers import FixedLengthSampler, RealFinishSampler, SpacedSampler
+from .transforms import LoadLabelMap, LoadMicrograph, PackMicrograph, RandomSquareSymmetry
+
+__all__ = [
+    'FixedLengthSampler',
+    'LoadLabelMap',
+    'LoadMicrograph',
+    'MetalDAMDataset',
+    'PackMicrograph',
+    'RandomSquareSymmetry',
+    'RealFinishSampler',
+    'SpacedSampler',
+    'SyntheticPairMix',
+]

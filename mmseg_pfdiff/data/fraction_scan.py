@@ -1,0 +1,208 @@
+"""What the training tiles of a generator are: their classes, and the phase fractions of each."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import torch
+from mmcv.transforms import LoadAnnotations
+from mmseg.registry import DATASETS, TRANSFORMS
+from torch import Tensor
+
+from ..phases.fractions import IGNORE_INDEX, phase_fractions
+from ..progress import progress
+from ..registry import class_of
+from .converter import check_finished
+from .config_data_sets import inner_data_sets
+from .layout import DataError
+from .transforms import LoadLabelMap
+
+# How to go on where a data set is missing.
+ADVICE = (
+    'The phase fractions are those of the training tiles: convert the data set, or say where it is with --cfg-options '
+    'train_dataloader.dataset.data_root=FOLDER (inside a wrapper: with the keys that lead there). An exported '
+    'generator (tools/export_generator.py) needs no data.'
+)
+
+
+class TileClasses(NamedTuple):
+    """What all data sets of a config have in common.
+
+    Attributes:
+        classes: K names.
+        palette: K RGB colours.
+    """
+
+    classes: tuple[str, ...]
+    palette: list[list[int]]
+
+
+class TileFractions(NamedTuple):
+    """The training tiles.
+
+    Attributes:
+        classes: K names.
+        palette: K RGB colours.
+        vectors: (R, K) float64 fractions, a row for each label map that is not wholly ignored.
+        kinds: The types of the data sets, each once.
+    """
+
+    classes: tuple[str, ...]
+    palette: list[list[int]]
+    vectors: Tensor
+    kinds: tuple[str, ...]
+
+
+class _Source(NamedTuple):
+    """A data set that reads label maps alone, and the config it was built from."""
+
+    config: Mapping
+    dataset: Any
+
+
+def dataset_classes(config: Mapping) -> TileClasses:
+    """Classes and palette of the data sets in a config, whatever wraps them; no tile is read.
+
+    Args:
+        config: Of an mmseg data set, or of wrappers around several.
+
+    Returns:
+        Classes and palette, which all of them share.
+
+    Raises:
+        FileNotFoundError: A data set that must be opened for its classes, such as a pair folder, is not there.
+        ValueError: No data set, one without classes, or several whose classes or colours differ.
+    """
+    return _common_classes(_sources(config))
+
+
+def number_of_tiles(config: Mapping) -> int:
+    """How many label maps :func:`dataset_fractions` would read, with the errors of looking for them."""
+    return len(_samples(_sources(config)))
+
+
+def dataset_fractions(config: Mapping) -> TileFractions:
+    """Measures the label maps of the data sets in a config; images are not read and nothing is augmented.
+
+    Each label map counts once, however often wrappers repeat it and though several data sets hold it: the fractions
+    say what the material looks like, while repeats say how often a tile is shown in training. What shall be drawn
+    more often than it occurs is asked for with groups or a `target_mean`.
+
+    Args:
+        config: Of an mmseg data set, or of wrappers around several.
+
+    Returns:
+        Classes, palette and fractions.
+
+    Raises:
+        FileNotFoundError: A data set is not there.
+        ValueError: No label map, one that cannot be read (the message names the file), or data sets that differ in
+            classes or colours.
+    """
+    sources = _sources(config)
+    classes, palette = _common_classes(sources)
+    vectors = []
+    for dataset, index, path in progress(_samples(sources), 'phase fractions of the training tiles', unit='tile'):
+        label = read_label(dataset, index, path)
+        if (label != IGNORE_INDEX).any():
+            vectors.append(_measured(label, len(classes), path))
+    if not vectors:
+        names = ', '.join(_name(source.config) for source in sources)
+        raise ValueError(f'{names}: there is no label map with a pixel that is not ignored to take fractions from.')
+    kinds = dict.fromkeys(type(source.dataset).__name__ for source in sources)
+    return TileFractions(classes, palette, torch.stack(vectors), tuple(kinds))
+
+
+def _sources(config: Mapping) -> list[_Source]:
+    """The data sets in a config, unread as yet."""
+    found = inner_data_sets(config)
+    if not found:
+        raise ValueError(f'There is no data set in train_dataloader.dataset, {str(config)[:200]}.')
+    sources = []
+    for one in found:
+        loading = [each for each in one.get('pipeline', ()) if loads_labels(each)] or [dict(type='LoadLabelMap')]
+        with _told(one):
+            sources.append(_Source(one, DATASETS.build({**one, 'pipeline': loading, 'lazy_init': True})))
+    return sources
+
+
+def loads_labels(transform: Any) -> bool:
+    """Whether a transform of a pipeline is the one that reads label maps."""
+    kind = class_of(transform.get('type'), TRANSFORMS) if isinstance(transform, Mapping) else None
+    return kind is not None and issubclass(kind, LoadAnnotations | LoadLabelMap)
+
+
+def _name(config: Mapping) -> str:
+    """A data set as messages call it."""
+    kind = config['type'] if isinstance(config['type'], str) else config['type'].__name__
+    root = config.get('data_root')
+    return f'{kind} of {root}' if root else kind
+
+
+@contextmanager
+def _told(config: Mapping) -> Iterator[None]:
+    """Errors of building or reading a data set name it."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        missing = f'{error.filename} is not there.' if error.filename else str(error)
+        raise FileNotFoundError(f'{_name(config)}: {missing} {ADVICE}') from error
+    except (AssertionError, AttributeError, KeyError, TypeError) as error:
+        raise ValueError(
+            f'{_name(config)} could not be opened for its label maps alone, as mmseg data sets can: {error!r}. It '
+            'must be one with `pipeline`, `lazy_init` and `metainfo`, of arguments that it takes.'
+        ) from error
+
+
+def _common_classes(sources: Sequence[_Source]) -> TileClasses:
+    """Classes and palette, which all data sets must share."""
+    first = None
+    for config, dataset in sources:
+        with _told(config):
+            palette = [[int(value) for value in colour] for colour in dataset.metainfo['palette']]
+            found = TileClasses(tuple(dataset.metainfo['classes']), palette)
+        first = first or found
+        differing = [key for key in TileClasses._fields if getattr(found, key) != getattr(first, key)]
+        if differing:
+            raise ValueError(
+                f'All data sets of a generator must have the same {differing[0]} in the same order: '
+                f'{_name(sources[0].config)} has {getattr(first, differing[0])}, {_name(config)} has '
+                f'{getattr(found, differing[0])}. Set `metainfo` of one of them.'
+            )
+    return first
+
+
+def _samples(sources: Sequence[_Source]) -> list[tuple[Any, int, str]]:
+    """Data set, index in it and path of each label map, without those that an earlier data set holds too."""
+    samples, seen = [], set()
+    for config, dataset in sources:
+        if config.get('data_root'):
+            check_finished(config['data_root'])
+        with _told(config):
+            dataset.serialize_data = False  # it packs the list for worker processes, of which there are none
+            dataset.full_init()
+            paths = [dataset.get_data_info(index)['seg_map_path'] for index in range(len(dataset))]
+        samples += [(dataset, n, path) for n, path in enumerate(paths) if os.path.realpath(path) not in seen]
+        seen.update(map(os.path.realpath, paths))
+    return samples
+
+
+def read_label(dataset: Any, index: int, path: str) -> Tensor:
+    """A label map, (H, W)."""
+    try:
+        label = torch.as_tensor(dataset[index]['gt_seg_map'])
+    except (FileNotFoundError, DataError):
+        raise
+    except Exception as error:  # what decoders raise of a damaged file is anything, and names no file
+        raise ValueError(f'{path} cannot be read as a label map: {type(error).__name__}: {error}') from error
+    if label.ndim != 2:
+        raise ValueError(f'{path} must be a label map of one channel, got shape {tuple(label.shape)}.')
+    return label
+
+
+def _measured(label: Tensor, num_classes: int, path: str) -> Tensor:
+    try:
+        return phase_fractions(label, num_classes)
+    except ValueError as error:
+        raise ValueError(f'{path}: {error}') from error

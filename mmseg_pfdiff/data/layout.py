@@ -1,0 +1,170 @@
+"""The layout of a data set on disk: parts, folders, suffixes, names, and the places of tiles; the error for data."""
+
+import difflib
+import os
+import unicodedata
+from collections.abc import Iterable
+from ..files import resolved
+import argparse
+from pathlib import Path
+import numpy as np
+from ..files import name_is_too_long
+from ..phases.fractions import IGNORE_INDEX
+
+PARTS = ('train', 'val', 'test')
+# Folders that a conversion fills; everything below them belongs to the data set.
+FOLDERS = ('img_dir', 'ann_dir', 'tiles')
+IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff', '.bmp')
+# What stands in a folder whose files belong together: a data set, also an unfinished one, or a folder of pairs.
+MARKS = ('dataset.json', 'dataset.unfinished.json', 'metaldam.json', 'metaldam.unfinished.json', 'pair_folder.json')
+LABEL_SUFFIXES = ('.png', '.tif', '.tiff', '.bmp')  # without JPEG, which changes class indices
+
+
+class DataError(ValueError):
+    """What was given as data cannot be used; the message names the file and the way out."""
+
+
+def refuse_among_data(path: str | os.PathLike) -> None:
+    """Refuses a place for new files inside a data set or a folder of pairs, whose files they could replace.
+
+    Args:
+        path: Where something is to be written; a data set's own folder is not refused.
+
+    Raises:
+        DataError: It lies in one; the message names it.
+    """
+    for folder in resolved(path).parents:
+        if any((folder / mark).is_file() for mark in MARKS):
+            raise DataError(f'{path} lies in {folder}, whose files belong together: give a place of its own.')
+
+
+def plain_name(name: str) -> str:
+    """A name as it is compared and written: an accented letter is one character, however a file system stored it.
+
+    Args:
+        name: Of a file or a micrograph; macOS and some archivers write `u` and its dots as two characters.
+
+    Returns:
+        The name in Unicode's composed form (NFC).
+    """
+    return unicodedata.normalize('NFC', name)
+
+
+def bare_name(name: str) -> str:
+    """A name without what is easily confused: capital letters, stored form of accents, suffix of image files."""
+    name = plain_name(name).casefold()
+    return name[: name.rindex('.')] if name.endswith(IMAGE_SUFFIXES) else name
+
+
+def same_but_for_case(name: str, names: Iterable[str]) -> str | None:
+    """The name that one certainly meant: the same but for capital letters and a suffix of image files.
+
+    Args:
+        name: What was looked for.
+        names: What is there.
+    """
+    return next((one for one in names if bare_name(one) == bare_name(name)), None)
+
+
+def nearest_name(name: str, names: Iterable[str]) -> str | None:
+    """The name that one may have meant.
+
+    Args:
+        name: What was looked for.
+        names: What is there.
+
+    Returns:
+        One that is longer, such as `m0_mask.png` for `m0.png`, or else the most alike; None when none is.
+    """
+    wanted, bare = bare_name(name), {bare_name(one): one for one in names}
+    longer = [one for one in bare if one.startswith(wanted)]
+    near = longer or difflib.get_close_matches(wanted, bare, n=1, cutoff=0.7)
+    return bare[near[0]] if near else None
+
+
+def list_names(names: Iterable[str], most: int = 6) -> str:
+    """Names for a message, the first three of many.
+
+    Args:
+        names: Any number.
+        most: So many are listed in full.
+    """
+    names = list(names)
+    return ', '.join(names) if len(names) <= most else f'{", ".join(names[:3])} and {len(names) - 3} more'
+
+TILINGS = ('cover', 'grid')
+
+
+def tile_offsets(length: int, tile_size: int, tiling: str) -> list[int]:
+    """First pixels of the tiles along one side.
+
+    Args:
+        length: Length of the side in pixels.
+        tile_size: Side of a tile, at most `length`.
+        tiling: `cover`: the fewest tiles that leave no pixel out, evenly spread, overlapping where they must.
+            `grid`: as many as fit without overlap, from the first pixel on.
+    """
+    if not 1 <= tile_size <= length:
+        raise ValueError(
+            f'A tile must have 1 to {length} pixels along a side of {length}, got {tile_size}: leave the micrograph '
+            'out, or give another --tile-size.'
+        )
+    if tiling == 'cover':
+        number = -(-length // tile_size)
+        return [i * (length - tile_size) // max(number - 1, 1) for i in range(number)]
+    if tiling == 'grid':
+        return list(range(0, length - tile_size + 1, tile_size))
+    raise ValueError(f'Tiling must be one of {", ".join(TILINGS)}, got {tiling!r}.')
+
+
+def tile_positions(height: int, width: int, tile_size: int, tiling: str) -> list[tuple[int, int]]:
+    """Upper left corners (y, x) of the tiles of a micrograph, row by row."""
+    columns = tile_offsets(width, tile_size, tiling)
+    return [(y, x) for y in tile_offsets(height, tile_size, tiling) for x in columns]
+
+
+def labelled_positions(label: np.ndarray, tile_size: int, tiling: str) -> list[tuple[int, int]]:
+    """The positions of the tiles that hold a labelled pixel.
+
+    Args:
+        label: (H, W) uint8, class indices or 255.
+        tile_size: Side of the tiles in pixels.
+        tiling: See :func:`tile_offsets`.
+    """
+    positions = tile_positions(*label.shape, tile_size, tiling)
+    return [(y, x) for y, x in positions if (label[y : y + tile_size, x : x + tile_size] != IGNORE_INDEX).any()]
+
+
+def tile_name(micrograph: str, y: int, x: int) -> str:
+    """`micrograph0_y0000_x0256`."""
+    return f'{micrograph}_y{y:04d}_x{x:04d}'
+
+
+def refuse_long_name(micrograph: str, part: str, source: str | Path) -> None:
+    """Refuses a micrograph whose files could not be written for the length of their names.
+
+    Args:
+        micrograph: Its name.
+        part: In which it stands; tiles, whose names are longer, are made of 'train'.
+        source: Where it comes from, for the message.
+
+    Raises:
+        DataError: It has such a name.
+    """
+    longest = tile_name(micrograph, 99999, 99999) if part == 'train' else micrograph
+    if name_is_too_long(f'{longest}.png'):
+        raise DataError(
+            f'{source} has a name of {len(micrograph)} characters, too many for the names of the files that are made '
+            'of it, as tiles with their places: rename it.'
+        )
+
+
+def add_tiling_arguments(parser: argparse.ArgumentParser) -> None:
+    """`--tile-size` and `--tiling` of the converters."""
+    parser.add_argument('--tile-size', type=int, default=256, help='side of the tiles in pixels (%(default)s)')
+    parser.add_argument(
+        '--tiling',
+        choices=TILINGS,
+        default='cover',
+        help='cover: no pixel left out, last tiles overlap; grid: no overlap, the rest left out (%(default)s)',
+    )

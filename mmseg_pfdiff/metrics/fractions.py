@@ -1,0 +1,176 @@
+"""Errors of phase fractions: of pairs against those asked for (Fig. 4 of the paper), and of segmentors."""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from mmengine.evaluator import BaseMetric
+from mmengine.logging import print_log
+from mmseg.registry import METRICS
+from prettytable import PrettyTable
+from torch import Tensor
+
+from ..phases.fractions import IGNORE_INDEX
+from .predictions import named_files, relative_name
+from .segmentation import confusion_matrix
+
+
+class FractionErrors(NamedTuple):
+    """Errors of K classes.
+
+    Attributes:
+        mae: (K,) mean absolute error, in percentage points.
+        r2: (K,) coefficient of determination against the diagonal measured = target, in percent; NaN where all targets
+            of a class are equal.
+    """
+
+    mae: Tensor
+    r2: Tensor
+
+
+def fraction_errors(target: Tensor, measured: Tensor) -> FractionErrors:
+    """Compares the fractions of pairs with those asked for.
+
+    Args:
+        target: (N, K) fractions asked for, each row sums to 1.
+        measured: (N, K) fractions of the label maps.
+
+    Returns:
+        MAE and R2 for each class.
+
+    Raises:
+        ValueError: No pairs, or shapes that differ.
+    """
+    if target.shape != measured.shape or target.ndim != 2 or not len(target):
+        raise ValueError(
+            f'target and measured must both be (N >= 1, K), got {tuple(target.shape)} and {tuple(measured.shape)}.'
+        )
+    target, measured = target.double(), measured.double()
+    residual = (measured - target).square().sum(0)
+    total = (target - target.mean(0)).square().sum(0)
+    r2 = torch.where(total > 0, 1 - residual / total, torch.nan)
+    return FractionErrors((measured - target).abs().mean(0) * 100, r2 * 100)
+
+
+def fraction_table(target: Tensor, measured: Tensor, classes: Sequence[str]) -> str:
+    """The errors as a table for people.
+
+    Args:
+        target: (N, K) fractions asked for.
+        measured: (N, K) fractions of the label maps.
+        classes: K names.
+
+    Returns:
+        Text: for each class the mean target and measured fraction, MAE in points, R2 in percent.
+    """
+    table = PrettyTable(['class', 'asked %', 'got %', 'MAE (points)', 'R2 %'])
+    table.add_rows(fraction_rows(target, measured, classes))
+    return table.get_string()
+
+
+def fraction_rows(target: Tensor, measured: Tensor, classes: Sequence[str]) -> list[list[str]]:
+    """The cells of :func:`fraction_table`, a row for each class."""
+    errors = fraction_errors(target, measured)
+    columns = (100 * target.mean(0), 100 * measured.mean(0), errors.mae)
+    return [
+        [name, *(f'{column[k]:.2f}' for column in columns), '-' if errors.r2[k].isnan() else f'{errors.r2[k]:.1f}']
+        for k, name in enumerate(classes)
+    ]
+
+
+@METRICS.register_module()
+class PhaseFractionError(BaseMetric):
+    """Fraction error of the pairs that a generator draws in validation.
+
+    Logs `fraction_mae` (mean over classes, points) and `fraction_mae.<class>`; prints the table with R2.
+    """
+
+    def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
+        """Keeps both fraction vectors of each drawn pair."""
+        for sample in data_samples:
+            self.results.append(
+                (sample['target_fractions'].double().cpu(), sample['measured_fractions'].double().cpu())
+            )
+
+    def compute_metrics(self, results: list) -> dict[str, float]:
+        """MAE over all pairs."""
+        target, measured = (torch.stack(column) for column in zip(*results, strict=True))
+        classes = self.dataset_meta['classes']
+        print_log('\n' + fraction_table(target, measured, classes), logger='current')
+        mae = fraction_errors(target, measured).mae
+        return {'fraction_mae': mae.mean().item()} | {
+            f'fraction_mae.{name}': mae[k].item() for k, name in enumerate(classes)
+        }
+
+
+@METRICS.register_module()
+class PhaseFractionMetric(BaseMetric):
+    """Error of the predicted phase fractions, in percentage points of the labelled pixels of each micrograph.
+
+    Logged are `fraction_error`, the mean absolute error over micrographs and classes, `fraction_error.<class>`, and
+    `fraction_bias.<class>`, the mean of predicted minus labelled. A table of all micrographs is printed, with the error
+    of each class. Classes that a micrograph lacks count: predicting some of them is an error of its fractions.
+
+    Args:
+        ignore_index: Label of the pixels that are not counted.
+        image_root: Folder of the images, below which micrographs are named; without it, by their file names.
+        collect_device: Of `BaseMetric`.
+        prefix: Of `BaseMetric`.
+    """
+
+    def __init__(
+        self,
+        ignore_index: int = IGNORE_INDEX,
+        image_root: str | None = None,
+        collect_device: str = 'cpu',
+        prefix: str | None = None,
+    ) -> None:
+        super().__init__(collect_device, prefix)
+        self.ignore_index, self.image_root = ignore_index, image_root
+
+    def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
+        """Measures the fractions of a batch.
+
+        Args:
+            data_batch: Not used.
+            data_samples: Predictions as dicts: `pred_sem_seg` and `gt_sem_seg`, each with `data` (1, H, W) integer,
+                and `img_path`.
+
+        Raises:
+            ValueError: A label is neither a class nor the ignored one, or a prediction and its label map differ in
+                size; the message names the label map's file.
+        """
+        num_classes = len(self.dataset_meta['classes'])
+        for sample in data_samples:
+            predicted, label = (sample[key]['data'][0] for key in ('pred_sem_seg', 'gt_sem_seg'))
+            try:
+                counts = confusion_matrix(predicted, label, num_classes, self.ignore_index).double()
+            except ValueError as error:
+                raise ValueError(f'{named_files(sample)}: {error}') from error
+            if counts.any():
+                found = (100 * (counts.sum(axis) / counts.sum()) for axis in (0, 1))
+                self.results.append((relative_name(sample.get('img_path', '-'), self.image_root), *found))
+
+    def compute_metrics(self, results: list) -> dict[str, float]:
+        """Means over the micrographs; prints the table.
+
+        Args:
+            results: (name, predicted fractions, labelled fractions) of each micrograph, in percent.
+
+        Returns:
+            Metric -> points.
+        """
+        classes = self.dataset_meta['classes']
+        if not results:
+            return {'fraction_error': math.nan}
+        table = PrettyTable(['Micrograph', *classes])
+        for name, predicted, labelled in results:
+            both = zip(predicted.tolist(), labelled.tolist(), strict=True)
+            table.add_row([name, *(f'{p:.2f} / {t:.2f} ({p - t:+.2f})' for p, t in both)])
+        print_log(f'phase fractions in percent, predicted / labelled (error in points):\n{table}', logger='current')
+        errors = torch.stack([predicted - labelled for _, predicted, labelled in results])
+        by_class, bias = errors.abs().mean(0), errors.mean(0)
+        metrics = {'fraction_error': by_class.mean().item()}
+        metrics |= {f'fraction_error.{name}': value.item() for name, value in zip(classes, by_class, strict=True)}
+        return metrics | {f'fraction_bias.{name}': value.item() for name, value in zip(classes, bias, strict=True)}

@@ -1,0 +1,155 @@
+"""What a sampler and its settings cost, and what they give: the numbers behind `tools/benchmark_sampling.py`."""
+
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ..models.cascade import PairCascade
+from ..models.generate import MAX_INVENTED, MAX_MOVED, invented_shares
+from ..models.validation import batches
+from ..phases.fractions import phase_fractions
+from ..progress import progress
+from ..requests.sampler import FractionRequest
+from .distances import frechet_distance, kid
+from .features import LiteFeatures, label_pictures
+from .fractions import fraction_errors
+from .real_tiles import RealTiles, held_out_tiles, training_tiles
+
+
+class DrawnPairs(NamedTuple):
+    """Pairs drawn with one setting.
+
+    Attributes:
+        images: (N, H, W) uint8.
+        labels: (N, H, W) uint8, of exactly the fractions asked for.
+        plain: (N, H, W) uint8, what the networks drew.
+        targets: (N, K) float64, the fractions asked for.
+        seconds: A pair, without opening models and writing files.
+    """
+
+    images: Tensor
+    labels: Tensor
+    plain: Tensor
+    targets: Tensor
+    seconds: float
+
+
+def draw_timed(
+    cascade: PairCascade,
+    requests: Callable[[int, int], FractionRequest],
+    num: int,
+    seed: int = 0,
+    batch_size: int = 16,
+) -> DrawnPairs:
+    """Draws pairs 0..num-1 and takes the time. On a GPU, one batch is drawn before the clock starts.
+
+    Args:
+        cascade: Draws them.
+        requests: (seed, index) -> the fractions asked for.
+        num: Number of pairs.
+        seed: Seed of the run.
+        batch_size: Pairs drawn together.
+
+    Returns:
+        The pairs.
+    """
+    targets = torch.stack([requests(seed, index).fractions for index in range(num)])
+    if cascade.device.type != 'cpu':
+        cascade.draw(targets[:batch_size], seed, range(num)[:batch_size])
+    start = time.perf_counter()
+    drawn = []
+    for indices in progress(list(batches(range(num), batch_size)), desc='pairs', unit='batch', leave=False):
+        drawn.append(cascade.draw(targets[indices], seed, indices))
+    seconds = (time.perf_counter() - start) / num
+    images, labels, _, plain = (torch.cat(parts) for parts in zip(*drawn, strict=True))
+    return DrawnPairs(images, labels, plain, targets, seconds)
+
+
+def network_evaluations(cascade: PairCascade) -> int:
+    """Evaluations of both networks for one pair; classifier-free guidance takes two a step."""
+    generator, high = cascade.generator, cascade.super_resolution
+    return generator.sampler.steps * (1 if generator.guidance_scale == 1 else 2) + (high.sampler.steps if high else 0)
+
+
+def fraction_columns(pairs: DrawnPairs, classes: tuple[str, ...]) -> dict[str, float]:
+    """How far the networks were from the fractions asked for.
+
+    Args:
+        pairs: N drawn pairs.
+        classes: K names.
+
+    Returns:
+        Columns: `error`, the mean absolute error in points over pairs and classes, before any pixel was moved, with
+        its standard error over the pairs; the same for each class; share of pixels moved and of pairs kept under
+        the default limits of :class:`PairRecorder`, percent.
+    """
+    plain = phase_fractions(pairs.plain, len(classes))
+    by_pair = 100 * (plain - pairs.targets).abs().mean(1)
+    by_class = fraction_errors(pairs.targets, plain).mae
+    moved = (pairs.labels != pairs.plain).double().mean((1, 2))
+    invented = invented_shares(pairs.labels, pairs.plain, len(classes)).amax(1)
+    kept = (moved <= MAX_MOVED) & (invented <= MAX_INVENTED)
+    return {
+        'error': by_pair.mean().item(),
+        'error se': (by_pair.std() / len(by_pair) ** 0.5).item(),
+        **{f'error {name}': value for name, value in zip(classes, by_class.tolist(), strict=True)},
+        'moved %': 100 * moved.mean().item(),
+        'kept %': 100 * kept.double().mean().item(),
+    }
+
+
+class RealReference:
+    """Features of the real tiles, at the size of the pairs, to measure distances to.
+
+    Args:
+        root: Converted data set that the generator was trained on.
+        side: Side of the pairs.
+        palette: K RGB colours; masks are seen in them.
+        device: Where to compute.
+        batch_size: Images at a time.
+
+    Raises:
+        ImportError: The package with the weights of the features is missing.
+        FileNotFoundError: The data set lacks tiles or validation micrographs.
+    """
+
+    def __init__(self, root: str, side: int, palette: list, device: str = 'cpu', batch_size: int = 16) -> None:
+        self.extractor = LiteFeatures().to(device)
+        self.palette, self.batch_size = palette, batch_size
+        self.training = self._features(training_tiles(root, side, len(palette)))
+        self.held_out = self._features(held_out_tiles(root, 'val', side, len(palette)))
+
+    def _features(self, tiles: RealTiles) -> list[Tensor]:
+        return [self._extract(maps) for maps in (tiles.images, label_pictures(tiles.labels, self.palette))]
+
+    def _extract(self, maps: Tensor) -> Tensor:
+        parts = progress(maps.split(self.batch_size), 'features', leave=False)
+        return torch.cat([self.extractor(part).cpu() for part in parts])
+
+    def columns(self, images: Tensor, labels: Tensor) -> dict[str, float]:
+        """Distances of pairs from the training tiles.
+
+        Args:
+            images: (N, H, W) uint8.
+            labels: (N, H, W) uint8.
+
+        Returns:
+            Columns: KID times 1000 with the deviation over its subsets, and Frechet distance, of images and of masks.
+        """
+        return self._columns(self._features(RealTiles([], images, labels)))
+
+    def floor(self) -> dict[str, float]:
+        """The same columns for the tiles of the validation micrographs."""
+        return self._columns(self.held_out)
+
+    def _columns(self, features: list[Tensor]) -> dict[str, float]:
+        columns = {}
+        for kind, found, real in zip(('image', 'mask'), features, self.training, strict=True):
+            kernel = kid(found, real, self.extractor.name)
+            columns[f'KID {kind}'] = 1000 * kernel.mean
+            columns[f'KID {kind} sd'] = 1000 * kernel.std
+            columns[f'Frechet {kind}'] = frechet_distance(found, real, self.extractor.name).value
+        return columns

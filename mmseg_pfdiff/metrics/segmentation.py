@@ -1,0 +1,266 @@
+"""IoU and pixel accuracy over the test set and for each micrograph."""
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from mmengine.logging import MMLogger, print_log
+from mmseg.evaluation import IoUMetric
+from mmseg.registry import METRICS
+from prettytable import PrettyTable
+from torch import Tensor
+
+from ..csv_files import csv_text
+from ..files import write_atomically
+from .predictions import MicrographNames, named_files, write_prediction
+
+CHUNK = 2**18  # pixels counted at a time: a large label map is never copied as 64-bit numbers
+
+
+def confusion_matrix(predicted: Tensor, label: Tensor, num_classes: int, ignore_index: int) -> Tensor:
+    """Numbers of pixels by labelled and by predicted class.
+
+    Args:
+        predicted: (H, W) integer, 0..K-1.
+        label: (H, W) integer, 0..K-1 or `ignore_index`.
+        num_classes: K.
+        ignore_index: Label of the pixels that are not counted.
+
+    Returns:
+        (K, K) int64 on the CPU; row: labelled, column: predicted.
+
+    Raises:
+        ValueError: The two differ in size, or a value is out of range, e.g. because the data set's classes do not fit
+            its label maps.
+    """
+    if predicted.shape != label.shape:
+        raise ValueError(
+            f'The prediction is {tuple(predicted.shape)}, the label map {tuple(label.shape)}: both must be '
+            '(height, width), equal.'
+        )
+    counts = torch.zeros(num_classes**2, dtype=torch.int64)
+    for guess, truth in zip(predicted.flatten().split(CHUNK), label.flatten().split(CHUNK), strict=True):
+        truth = truth.to(guess.device)
+        known = truth != ignore_index
+        guess, truth = guess[known].long(), truth[known].long()
+        for name, values in (('label', truth), ('prediction', guess)):
+            if values.numel() and not 0 <= int(values.min()) <= int(values.max()) < num_classes:
+                raise ValueError(
+                    f'A {name} must be 0..{num_classes - 1} (labels also {ignore_index}, ignored), '
+                    f'got {sorted(set(values.unique().tolist()))}.'
+                )
+        counts += torch.bincount(truth * num_classes + guess, minlength=num_classes**2).cpu()
+    return counts.view(num_classes, num_classes)
+
+
+ABSENT = '-'
+
+
+@METRICS.register_module()
+class MicrographIoUMetric(IoUMetric):
+    """mmseg's IoU metric that also reports each micrograph, as the paper's Table 4 does.
+
+    All values are percentages. Logged are `aAcc` (pixel accuracy), `mIoU`, `mAcc` and each class's `IoU.<class>` and
+    `Acc.<class>` (`mDice`, `Dice.<class>`, ... with other `iou_metrics`), from the pixels of all micrographs together;
+    and `wIoU`, the mean IoU of the micrographs, each weighted by the number of its labelled pixels.
+    Two tables are printed: the classes over the whole set, and the micrographs one by one.
+
+    A class without a pixel in a micrograph's label map is absent there: a dash in the table, null in JSON, an empty
+    cell in CSV, and no part of that micrograph's mean. Where it is predicted all the same, the pixels are false
+    positives: misses of the micrograph's true classes, and part of the class's union in its IoU over the whole set.
+    A class absent from every label map is NaN in the log and left out of `mIoU` (mmseg's own metric gives it 0 as soon
+    as one pixel is predicted, and so lets an untestable class decide the mean).
+
+    Args:
+        report_file: Where the values are written, `.json` or `.csv`; nothing is by default. Replaced whole at each
+            evaluation.
+        output_dir: Where predictions are written, see :func:`write_prediction`; they are not by default.
+        image_root: Folder of the images, below which micrographs are named; without it, by their file names.
+        **kwargs: As mmseg's `IoUMetric`: `ignore_index=255`, `iou_metrics=['mIoU']`, `format_only`,
+            `prefix`, `collect_device`, `nan_to_num`, `beta`.
+
+    Raises:
+        ValueError: `report_file` has another suffix.
+    """
+
+    def __init__(
+        self,
+        report_file: str | None = None,
+        output_dir: str | None = None,
+        image_root: str | None = None,
+        format_only: bool = False,
+        **kwargs,
+    ):
+        if format_only and output_dir is None:
+            raise ValueError('format_only=True writes predictions and nothing else: give output_dir as well.')
+        super().__init__(**kwargs)
+        # mmseg's own would write them under their file names alone, and without palette.
+        self.predictions_dir, self.image_root, self.format_only = output_dir, image_root, format_only
+        self.names = MicrographNames(image_root, output_dir is not None or report_file is not None)
+        self.report_file = None if report_file is None else Path(report_file)
+        if self.report_file is not None and self.report_file.suffix not in ('.json', '.csv'):
+            raise ValueError(f'report_file must end in .json or .csv, got {report_file!r}.')
+
+    def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
+        """Counts the pixels of a batch.
+
+        Args:
+            data_batch: Not used.
+            data_samples: Predictions as dicts: `pred_sem_seg` and `gt_sem_seg`, each with `data` (1, H, W) integer,
+                and `img_path`.
+
+        Raises:
+            ValueError: A label is neither a class nor the ignored one, a prediction and its label map differ in size
+                (the message names the label map's file), or two micrographs have one name.
+            KeyError: A sample has no `img_path`.
+        """
+        num_classes = len(self.dataset_meta['classes'])
+        for sample in data_samples:
+            if 'img_path' not in sample:
+                raise KeyError("A sample has no 'img_path' to name its micrograph: add it to PackSegInputs' meta_keys.")
+            path, predicted = sample['img_path'], sample['pred_sem_seg']['data'][0]
+            name = self.names.add(path)
+            areas = None
+            if not self.format_only:
+                try:
+                    areas = self.intersect_and_union(
+                        predicted, sample['gt_sem_seg']['data'][0], num_classes, self.ignore_index
+                    )
+                except ValueError as error:
+                    raise ValueError(f'{named_files(sample)}: {error}') from error
+            self.results.append((name, areas))
+            if self.predictions_dir is not None:
+                palette = self.dataset_meta['palette']
+                write_prediction(self.predictions_dir, name, path, predicted.cpu().numpy(), palette)
+
+    @staticmethod
+    def intersect_and_union(
+        pred_label: Tensor, label: Tensor, num_classes: int, ignore_index: int
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Pixel counts of each class. Integers, where mmseg's float32 histograms end at 2**24 pixels.
+
+        Args:
+            pred_label: (H, W) integer, 0..K-1.
+            label: (H, W) integer, 0..K-1 or `ignore_index`.
+            num_classes: K.
+            ignore_index: Label of the pixels that are not counted.
+
+        Returns:
+            Intersection, union, predicted and labelled pixels, each (K,) int64 on the CPU.
+
+        Raises:
+            ValueError: As :func:`confusion_matrix`.
+        """
+        confusion = confusion_matrix(pred_label, label, num_classes, ignore_index)
+        intersect, predicted, labelled = confusion.diag(), confusion.sum(0), confusion.sum(1)
+        return intersect, predicted + labelled - intersect, predicted, labelled
+
+    def compute_metrics(self, results: list) -> dict[str, float]:
+        """Values over the whole set; prints the tables and writes the report.
+
+        Args:
+            results: (name, (intersection, union, predicted, labelled)) of each micrograph.
+
+        Returns:
+            Metric -> per cent.
+        """
+        if self.format_only:
+            return {}
+        logger = MMLogger.get_current_instance()
+        classes = self.dataset_meta['classes']
+        total = [sum(areas) for areas in zip(*(areas for _, areas in results), strict=True)]
+        scores = self.total_area_to_metrics(*(area.double() for area in total), self.metrics, beta=self.beta)
+        metrics = {'aAcc': 100 * float(scores.pop('aAcc'))}
+        table = PrettyTable()
+        table.add_column('Class', list(classes))
+        for name, values in scores.items():
+            percent = (100 * torch.as_tensor(values)).where(total[3] > 0, torch.nan)
+            if self.nan_to_num is not None:
+                percent = percent.nan_to_num(nan=self.nan_to_num)
+            metrics[f'm{name}'] = float(percent.nanmean())
+            metrics.update({f'{name}.{c}': float(value) for c, value in zip(classes, percent, strict=True)})
+            table.add_column(name, [_text(value) for value in percent.tolist()])
+        print_log(f'per class results:\n{table}', logger)
+
+        metrics['wIoU'] = area_weighted_iou([areas for _, areas in results])
+        rows = [micrograph_row(name, areas, classes) for name, areas in [*results, ('all', total)]]
+        rows[-1]['wIoU'] = None if math.isnan(metrics['wIoU']) else metrics['wIoU']
+        table = PrettyTable(['Micrograph', 'aAcc', 'mIoU', *(f'IoU.{c}' for c in classes)])
+        for row in rows:
+            table.add_row([row['micrograph'], *map(_text, (row['aAcc'], row['mIoU'], *row['IoU'].values()))])
+        print_log(f'per micrograph results ({ABSENT} where no pixel of the class is labelled):\n{table}', logger)
+        if self.report_file is not None:
+            write_report(self.report_file, rows)
+            print_log(f'per micrograph results are saved to {self.report_file}', logger)
+        return metrics
+
+
+def micrograph_row(name: str, areas: Sequence[Tensor], classes: Sequence[str]) -> dict:
+    """What is reported of one micrograph.
+
+    Args:
+        name: The micrograph's name.
+        areas: Intersection, union, predicted and labelled pixels, each (K,) integer.
+        classes: K names.
+
+    Returns:
+        `micrograph`, `aAcc`, `mIoU` and `IoU` (class -> value), in per cent; None for a class that is absent from the
+        label map, and for all when no pixel is labelled. `fraction_error` (class -> predicted minus labelled phase
+        fraction, in points). And `pixels`: `intersection`, `predicted` and `labelled`, each a list of K counts, from
+        which all else follows.
+    """
+    intersect, union, predicted, labelled = (area.double() for area in areas)
+    iou = (100 * intersect / union).where(labelled > 0, torch.nan)
+    values = [100 * intersect.sum() / labelled.sum(), iou.nanmean(), *iou]
+    accuracy, mean, *iou = (None if value.isnan() else float(value) for value in values)
+    errors = [None if value.isnan() else float(value) for value in 100 * (predicted - labelled) / labelled.sum()]
+    return dict(
+        micrograph=name,
+        aAcc=accuracy,
+        mIoU=mean,
+        IoU=dict(zip(classes, iou, strict=True)),
+        fraction_error=dict(zip(classes, errors, strict=True)),
+        pixels={key: areas[n].tolist() for key, n in (('intersection', 0), ('predicted', 2), ('labelled', 3))},
+    )
+
+
+def area_weighted_iou(areas: Sequence[Sequence[Tensor]]) -> float:
+    """Mean over micrographs of their mean IoU, weighted by labelled pixels.
+
+    Args:
+        areas: Intersection, union, predicted and labelled pixels of each micrograph, each (K,) integer.
+
+    Returns:
+        Per cent; NaN where nothing is labelled.
+    """
+    total, weights = 0.0, 0
+    for intersect, union, _, labelled in areas:
+        if labelled.sum():
+            present = labelled > 0
+            total += 100 * float((intersect[present] / union[present]).mean()) * int(labelled.sum())
+            weights += int(labelled.sum())
+    return total / weights if weights else math.nan
+
+
+def write_report(path: Path, rows: Sequence[dict]) -> None:
+    """Writes the rows of :func:`micrograph_row`, the whole file or none.
+
+    Args:
+        path: `.json`: the rows as a list; `.csv`: `micrograph,aAcc,mIoU,IoU.<class>...,fraction_error.<class>...`,
+            absent classes empty.
+        rows: At least one.
+    """
+    if path.suffix == '.json':
+        text = json.dumps(list(rows), indent=2) + '\n'
+    else:
+        by_class = [f'{key}.{name}' for key in ('IoU', 'fraction_error') for name in rows[0][key]]
+        values = ([*row['IoU'].values(), *row['fraction_error'].values()] for row in rows)
+        cells = ([row['micrograph'], row['aAcc'], row['mIoU'], *line] for row, line in zip(rows, values, strict=True))
+        text = csv_text([['micrograph', 'aAcc', 'mIoU', *by_class], *cells])
+    write_atomically(path, text.encode())
+
+
+def _text(value: float | None) -> str:
+    return ABSENT if value is None or math.isnan(value) else f'{value:.2f}'

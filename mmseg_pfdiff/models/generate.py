@@ -1,0 +1,192 @@
+"""Filling a pair folder: the loop of drawing, and the row of `pairs.csv` for each pair."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from mmengine.dist import barrier, get_dist_info
+from torch import Tensor
+
+from ..pairs.folder import PairFolder
+from ..pairs.rows import PairRow
+from ..pairs.writer import PairWriter
+from ..phases.fractions import phase_fractions
+from ..progress import progress
+from ..requests.sampler import FractionRequest
+from ..requests.support import FractionSupport
+from .cascade import PairCascade
+from .preprocessor import DecodedPairs
+from .validation import batches
+
+MAX_MOVED = 0.03
+MAX_INVENTED = 0.5
+# A class that gained no more than this share of the pixels was not invented: a few pixels at a border do no harm.
+MIN_GAIN = 0.002
+
+
+def invented_shares(labels: Tensor, plain: Tensor, num_classes: int) -> Tensor:
+    """What part of each class the networks did not draw.
+
+    Args:
+        labels: (N, H, W) integer, label maps as they are written.
+        plain: (N, H, W) integer, label maps as the networks drew them.
+        num_classes: K.
+
+    Returns:
+        (N, K) float64 in [0, 1]: of the pixels of a class in `labels`, those that are of another one in `plain`; 0 for
+        a class that gained no more than a five-hundredth of all pixels.
+    """
+    classes = torch.arange(num_classes)[:, None, None]
+    written = labels[:, None] == classes
+    gained = (written & (labels != plain)[:, None]).double().mean((2, 3))
+    present = written.double().mean((2, 3))
+    return torch.where(gained > MIN_GAIN, gained / present.clamp(min=MIN_GAIN), 0.0)
+
+
+class PairRecorder:
+    """Makes the rows of drawn pairs.
+
+    Measures: `plain_<class>`, the fraction that the nearest codes alone gave; `moved`, the share of pixels that have
+    another class in the label map (the quota's doing, and the clean-up's of specks); `moved_margin`, by how much those
+    pixels had been decided, on the mean; `invented`, see :func:`invented_shares`, the largest over the classes; `seam`
+    of the windows; `support_distance`, from the fractions asked for to the nearest real vector, and `out_of_support`,
+    1 where it exceeds the limit, else 0.
+
+    Args:
+        cascade: What draws the pairs.
+        classes: K names.
+        seed: Seed of the run.
+        max_moved: Largest share of pixels that may have moved. A pair beyond it is marked as not kept: its image no
+            longer shows what its mask says.
+        max_invented: Largest share of a class's pixels that may have moved into it: else that phase is in the mask
+            alone, which matters for rare ones, whatever their part of the pixels.
+        support: The real fraction vectors; None leaves the last two measures out.
+
+    Raises:
+        ValueError: A share out of range.
+    """
+
+    def __init__(
+        self,
+        cascade: PairCascade,
+        classes: Sequence[str],
+        seed: int,
+        max_moved: float = MAX_MOVED,
+        max_invented: float = MAX_INVENTED,
+        support: FractionSupport | None = None,
+    ) -> None:
+        for name, share in (('max_moved', max_moved), ('max_invented', max_invented)):
+            if not 0 <= share <= 1:
+                raise ValueError(f'{name} must be a share in [0, 1], got {share}.')
+        self.cascade, self.classes, self.seed = cascade, tuple(classes), seed
+        self.max_moved, self.max_invented, self.support = max_moved, max_invented, support
+
+    def __call__(self, asked: Sequence[FractionRequest], pairs: DecodedPairs, indices: Sequence[int]) -> list[PairRow]:
+        """The rows of N pairs.
+
+        Args:
+            asked: N requests.
+            pairs: N pairs.
+            indices: N indices.
+
+        Returns:
+            N rows.
+        """
+        targets = torch.stack([request.fractions for request in asked])
+        measured = phase_fractions(pairs.labels, len(self.classes))
+        invented = invented_shares(pairs.labels, pairs.plain, len(self.classes))
+        measures = self._measures(targets, pairs, invented)
+        reasons = [self._reason(found, shares) for found, shares in zip(measures, invented, strict=True)]
+        return [
+            PairRow(
+                index,
+                self.seed,
+                asked[n].group,
+                tuple(targets[n].tolist()),
+                tuple(measured[n].tolist()),
+                kept=not reasons[n],
+                reason=reasons[n],
+                measures=measures[n],
+            )
+            for n, index in enumerate(indices)
+        ]
+
+    def _reason(self, measures: dict[str, float], invented: Tensor) -> str:
+        """Why a pair is not kept; empty if it is."""
+        if measures['moved'] > self.max_moved:
+            return f'{100 * measures["moved"]:.1f} % of the pixels changed their class to meet the fractions'
+        if measures['invented'] > self.max_invented:
+            name = self.classes[int(invented.argmax())]
+            return f'{100 * measures["invented"]:.0f} % of the {name} was not drawn but moved there'
+        return ''
+
+    def _measures(self, targets: Tensor, pairs: DecodedPairs, invented: Tensor) -> list[dict[str, float]]:
+        plain = phase_fractions(pairs.plain, len(self.classes)).tolist()
+        moved = pairs.labels != pairs.plain
+        measures = []
+        for n in range(len(targets)):
+            found = {f'plain_{name}': value for name, value in zip(self.classes, plain[n], strict=True)}
+            found['moved'] = moved[n].double().mean().item()
+            found['moved_margin'] = pairs.margins[n][moved[n]].mean().item() if moved[n].any() else 0.0
+            found['invented'] = invented[n].max().item()
+            found['seam'] = self.cascade.seam_score(pairs.images[n])
+            measures.append(found)
+        if self.support is not None:
+            for found, distance in zip(measures, self.support(targets).tolist(), strict=True):
+                found['support_distance'] = distance
+                found['out_of_support'] = int(distance > self.support.limit)
+        return measures
+
+
+def generate_pairs(
+    cascade: PairCascade,
+    requests: Callable[[int, int], FractionRequest],
+    folder: PairFolder,
+    num: int,
+    seed: int,
+    batch_size: int,
+    size: tuple[int, int] | None = None,
+    record: PairRecorder | None = None,
+) -> int:
+    """Writes the pairs 0..num-1 that the folder lacks. Under a launcher, each process writes its share.
+
+    Args:
+        cascade: Draws them.
+        requests: (seed, index) -> the fractions asked for, e.g. a :class:`FractionSampler`.
+        folder: Where to.
+        num: Pairs the folder shall hold.
+        seed: Seed of the run, >= 0.
+        batch_size: Pairs (of larger fields: windows) drawn together, >= 1; changes nothing but speed and memory.
+        size: Height and width of the pairs; default: those of the training tiles.
+        record: Makes the rows; default: one with its own defaults.
+
+    Returns:
+        Number of pairs written now, by all processes.
+
+    Raises:
+        ValueError: num or batch_size below 1.
+    """
+    if num < 1 or batch_size < 1:
+        raise ValueError(f'num and batch_size must be at least 1; got num={num}, batch_size={batch_size}.')
+    record = record or PairRecorder(cascade, folder.classes, seed)
+    rank, world_size = get_dist_info()
+    missing = folder.missing(num)
+    # All processes have looked before any writes: they deal out the same list.
+    barrier()
+    share = missing[rank::world_size]
+    together = batch_size if size is None else 1
+    with (
+        PairWriter(folder, rank) as writer,
+        progress(total=len(share), desc='pairs', unit='pair', disable=rank > 0) as bar,
+    ):
+        for indices in batches(share, together):
+            asked = [requests(seed, index) for index in indices]
+            targets = torch.stack([request.fractions for request in asked])
+            pairs = cascade.draw(targets, seed, indices, size, batch_size)
+            for n, row in enumerate(record(asked, pairs, indices)):
+                writer.put(row, pairs.images[n].numpy(), pairs.labels[n].numpy())
+            bar.update(len(indices))
+    barrier()
+    if rank == 0:
+        folder.finish()
+    barrier()
+    return len(missing)

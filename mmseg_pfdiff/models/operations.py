@@ -1,0 +1,54 @@
+"""Parameters and operations of a generator's network, counted."""
+
+from typing import NamedTuple
+
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmseg.registry import MODELS
+from torch.nn import functional as F
+from torch.utils.flop_counter import FlopCounterMode
+
+from .diffusion.base import PairDiffusion
+from .diffusion.super_resolution import PairSuperResolution
+
+
+class Operations(NamedTuple):
+    """What a network weighs and costs.
+
+    Attributes:
+        parameters: Number of weights.
+        flops: Floating-point operations of one forward pass for one pair; a multiplication and an addition are two.
+    """
+
+    parameters: int
+    flops: int
+
+
+def count_operations(config: Config) -> Operations:
+    """Counts without weights or data: the network is built and run on torch's meta device.
+
+    Args:
+        config: Config whose `model` is a :class:`PairDiffusion`.
+
+    Returns:
+        The counts, those of matrix products, convolutions and attention; the rest is small.
+
+    Raises:
+        ValueError: The config is of something else.
+    """
+    init_default_scope(config.get('default_scope', 'mmseg'))
+    with torch.device('meta'):
+        # In training mode, where guidance does not double the work.
+        model = MODELS.build(config.model)
+        if not isinstance(model, PairDiffusion):
+            raise ValueError(f'A {type(model).__name__} is no diffusion model; its operations are not counted here.')
+        size, codec = model.data_preprocessor.size, model.data_preprocessor.codec
+        pairs = torch.empty(1, model.data_preprocessor.num_channels, size, size)
+        if isinstance(model, PairSuperResolution):
+            condition = model.from_low_resolution(F.avg_pool2d(pairs, model.factor))
+        else:
+            condition = model.condition(dict(pairs=pairs, fractions=torch.empty(1, codec.num_classes)))
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            model.predict(torch.empty(1, model.channels, size, size), torch.empty(1), condition)
+    return Operations(sum(p.numel() for p in model.unet.parameters()), counter.get_total_flops())

@@ -1,0 +1,179 @@
+"""The report of a check of pairs: Markdown for people, JSON for programs."""
+
+import json
+import math
+from pathlib import Path
+
+from ..files import remove_leftovers, write_atomically
+from ..markdown import markdown_text
+from ..metrics.agreement import LOSS_FACTOR, QUANTILE, mean_class_iou
+from ..metrics.memorisation import COPY_RATIO, NearestTiles
+from ..metrics.pair_filter import KINDS, PairCheck, disagrees
+from .tables import markdown_lines
+
+NAMES = {
+    'pairs': 'pairs',
+    'val': 'real tiles, validation micrographs',
+    'test': 'real tiles, test micrographs',
+    'train': 'training tiles',
+    'disguised': 'disguised training tiles (must be found)',
+}
+NO_DISGUISED = 'disguised training tiles (none: this self-test needs larger micrographs)'
+
+
+def check_tables(check: PairCheck, classes: tuple[str, ...]) -> dict[str, list[dict]]:
+    """The numbers of a check.
+
+    Args:
+        check: What was found.
+        classes: K names.
+
+    Returns:
+        Name of the table -> rows, each column -> value; only of what was checked.
+    """
+    tables = {}
+    if check.nearest:
+        tables['copies'] = [_copy_row(who, kind, found[kind]) for who, found in check.nearest.items() for kind in KINDS]
+    if check.limits is not None:
+        tables['agreement'] = [_agreement_row(check, who, classes) for who in check.agreement]
+    if check.distances:
+        tables['distances'] = [
+            dict(
+                compared=f'{NAMES.get(start, start)} with {NAMES[end]}',
+                of=kind,
+                counts='{} / {}'.format(*kernel.counts),
+                **{'KID x 1000': 1000 * kernel.mean, 'deviation x 1000': 1000 * kernel.std},
+                subsets=f'{kernel.subsets} of {kernel.subset_size}',
+                Frechet=frechet.value,
+            )
+            for (start, end), found in check.distances.items()
+            for kind, (kernel, frechet) in found.items()
+        ]
+    return tables
+
+
+def _copy_row(who: str, kind: str, found: NearestTiles) -> dict:
+    number = len(found.ratio)
+    return {
+        'set': NAMES[who] if number else NO_DISGUISED,
+        'of': kind,
+        'number': number,
+        'nearest, median': found.nearest.median().item(),
+        'ratio, least': found.ratio.min().item() if number else math.nan,
+        'ratio, median': found.ratio.median().item(),
+        'copies': int(found.copies.sum()),
+        'copies %': 100 * found.copies.double().mean().item(),
+    }
+
+
+def _agreement_row(check: PairCheck, who: str, classes: tuple[str, ...]) -> dict:
+    iou = check.agreement[who]
+    means = iou.nanmean(1)
+    by_class = dict(zip(classes, (100 * mean_class_iou([iou])).tolist(), strict=True))
+    return {
+        'set': NAMES[who],
+        'number': len(iou),
+        'mean IoU %': 100 * means.nanmean().item(),
+        **{f'{name} %': value for name, value in by_class.items()},
+        'below the limit %': 100 * (means < check.limits.mean_iou).double().mean().item(),
+        'pixels that disagree %': 100 * check.disagreeing[who],
+    }
+
+
+def markdown_report(check: PairCheck, classes: tuple[str, ...], notes: list[str]) -> str:
+    """The report for people.
+
+    Args:
+        check: What was found.
+        classes: K names.
+        notes: Lines to end with, e.g. what was done to the pairs.
+
+    Returns:
+        Markdown.
+    """
+    tables = check_tables(check, classes)
+    parts = [f'# Check of {len(check.rows)} pairs']
+    if 'copies' in tables:
+        parts += [
+            '## Copies of training tiles',
+            f'Distance to the nearest of {len(check.tiles)} training tiles over that to the second nearest, over the '
+            f'eight symmetries and shifts up to an eighth of the side; below {COPY_RATIO:.3f} counts as a copy.',
+            _markdown(tables['copies']),
+        ]
+    if 'agreement' in tables:
+        losses = ', '.join(
+            f'{markdown_text(name)} {loss:.3f}' for name, loss in zip(classes, check.limits.class_loss, strict=True)
+        )
+        parts += [
+            '## Agreement of image and mask',
+            'IoU of the mask and what a segmentor trained on real tiles reads in the image, mean over those that hold '
+            f'the class. The limit, mean IoU {100 * check.limits.mean_iou:.1f} %, is what {100 * QUANTILE:.0f} % of '
+            f'{check.limits.tiles} real held-out tiles stay below. A pixel disagrees where its loss exceeds '
+            f'{LOSS_FACTOR} times the mean of its class on these tiles ({losses}).',
+            _markdown(tables['agreement']),
+        ]
+    if 'distances' in tables:
+        kernel, _ = next(iter(check.distances.values()))[KINDS[0]]
+        parts += [
+            '## Distances from the training tiles',
+            f'Features: {kernel.extractor}. Not comparable with FID. KID has no bias of number; the Frechet distance '
+            'grows as the numbers fall, so compare rows of equal counts. Masks are seen in their palette.',
+            _markdown(tables['distances']),
+        ]
+    return '\n\n'.join([*parts, *notes]) + '\n'
+
+
+def write_check(check: PairCheck, classes: tuple[str, ...], notes: list[str], out: Path) -> str:
+    """Writes `check.md` and `check.json`. No other process may write them.
+
+    Args:
+        check: What was found.
+        classes: K names.
+        notes: Lines to end the report with.
+        out: Folder.
+
+    Returns:
+        The Markdown.
+    """
+    text = markdown_report(check, classes, notes)
+    content: dict = {'tables': check_tables(check, classes), 'notes': notes}
+    if 'pairs' in check.nearest:
+        content['copies'] = [
+            dict(index=row.index, of=kind, tile=check.tiles[found.tile[n]], ratio=found.ratio[n].item())
+            for kind, found in check.nearest['pairs'].items()
+            for n, row in enumerate(check.rows)
+            if found.copies[n]
+        ]
+    if check.limits is not None:
+        content['limits'] = dict(
+            mean_iou=check.limits.mean_iou, class_loss=dict(zip(classes, check.limits.class_loss.tolist(), strict=True))
+        )
+        content['disagreeing'] = [row.index for row in check.rows if disagrees(check, row)]
+    numbers, words = out / 'check.json', out / 'check.md'
+    remove_leftovers(numbers, words)
+    write_atomically(numbers, (json.dumps(without_nan(content), indent=1) + '\n').encode())
+    write_atomically(words, text.encode())
+    return text
+
+
+def _markdown(rows: list[dict]) -> str:
+    """Rows as a table."""
+    head = list(rows[0])
+    return markdown_lines(head, [[_text(row[name]) for name in head] for row in rows])
+
+
+def _text(value: object) -> str:
+    if isinstance(value, float):
+        return '-' if math.isnan(value) else f'{value:.3f}' if abs(value) < 10 else f'{value:.1f}'
+    return str(value)
+
+
+def without_nan(value: object, digits: int = 17) -> object:
+    """What JSON can hold: NaN and infinity become None, other numbers keep so many digits, in dicts and lists too."""
+    if isinstance(value, dict):
+        return {key: without_nan(one, digits) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_nan(one, digits) for one in value]
+    if not isinstance(value, float):
+        return value
+    return float(f'{value:.{digits}g}') if math.isfinite(value) else None

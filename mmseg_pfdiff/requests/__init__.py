@@ -1,0 +1,21 @@
+"""Requests: the phase fractions that pairs are drawn for, from a mixture, a table or a mean to be met.
+
+May import `phases`.
+"""
+
+from .planner import FractionPlanner
+from .sampler import PAPER_GROUPS, FractionRequest, FractionSampler
+from .support import FractionSupport, support_distance, support_limit
+from .table import RequestedFractions, parse_shares
+
+__all__ = [
+    'PAPER_GROUPS',
+    'FractionPlanner',
+    'FractionRequest',
+    'FractionSampler',
+    'FractionSupport',
+    'RequestedFractions',
+    'parse_shares',
+    'support_distance',
+    'support_limit',
+]

