@@ -1,6 +1,6 @@
 """Generates image-mask pairs with a trained generator, into a pair folder.
 
-Run the same command again to continue an interrupted run, or with a larger --num to add pairs.
+Run the same command again to continue an interrupted run, or with a larger --num or --kept to add pairs.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from mmseg_pfdiff.compat import package_versions
 from mmseg_pfdiff.engine.launch import join_processes
 from mmseg_pfdiff.folder_lock import locked_folder
 from mmseg_pfdiff.models.cascade import PairCascade
-from mmseg_pfdiff.models.generate import MAX_INVENTED, MAX_MOVED, PairRecorder, generate_pairs
+from mmseg_pfdiff.models.generate import MAX_INVENTED, MAX_MOVED, PairRecorder, generate_pairs, generate_until_kept
 from mmseg_pfdiff.models.two_stage import NothingAsked, TwoStageCascade
 from mmseg_pfdiff.pairs.folder import PairFolder
 from mmseg_pfdiff.reports.folder_summary import folder_summary
@@ -43,7 +43,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--image-checkpoint', help='weights of the second stage')
     parser.add_argument('--image-cfg-options', nargs='+', action=ConfigOptions, help='the same over the --image-config')
     parser.add_argument('--out', required=True, help='pair folder to write')
-    parser.add_argument('--num', type=int, help='pairs the folder shall hold; default: the rows of --fractions')
+    numbers = parser.add_mutually_exclusive_group()
+    numbers.add_argument('--num', type=int, help='pairs the folder shall hold; default: the rows of --fractions')
+    numbers.add_argument('--kept', type=int, help='draw until so many pairs are kept, in place of --num')
     parser.add_argument(
         '--fractions', metavar='FILE.csv|SHARES', help='a row for each pair, or one for all: matrix=0.3,austenite=0.7'
     )
@@ -131,7 +133,7 @@ def generate(args: argparse.Namespace, rank: int) -> None:
     """Opens the models, draws what the folder lacks, and tells what it holds then."""
     device = f'cuda:{get_local_rank()}' if args.device == 'cuda' else args.device
     job = (two_stage if args.image_config else steered)(args, device)
-    num = number_of_pairs(job.requests, args.num)
+    num = number_of_pairs(job.requests, args.num if args.kept is None else args.kept)
     size = args.size or (job.cascade.tile_size, job.cascade.tile_size)
     job.cascade.check_size(size)
     description = dict(
@@ -145,7 +147,17 @@ def generate(args: argparse.Namespace, rank: int) -> None:
     start = time.perf_counter()
     limits = (args.max_moved, args.max_invented)
     record = PairRecorder(job.cascade, folder.classes, args.seed, *limits, job.support)
-    written = generate_pairs(job.cascade, job.requests, folder, num, args.seed, args.batch_size, args.size, record)
+    before = len(folder.rows())
+
+    def draw(number: int) -> None:
+        number = number_of_pairs(job.requests, number)
+        generate_pairs(job.cascade, job.requests, folder, number, args.seed, args.batch_size, args.size, record)
+
+    if args.kept is None:
+        draw(num)
+    else:
+        generate_until_kept(draw, folder, args.kept)
+    written = len(folder.rows()) - before
     seconds = time.perf_counter() - start
     if rank == 0:
         print(folder_summary(folder, job.support and job.support.limit))

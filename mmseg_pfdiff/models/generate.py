@@ -1,5 +1,6 @@
 """Filling a pair folder: the loop of drawing, and the row of `pairs.csv` for each pair."""
 
+import math
 from collections.abc import Callable, Sequence
 
 import torch
@@ -21,6 +22,9 @@ MAX_MOVED = 0.03
 MAX_INVENTED = 0.5
 # A class that gained no more than this share of the pixels was not invented: a few pixels at a border do no harm.
 MIN_GAIN = 0.002
+# Pairs drawn beyond those that shall be kept, as some are not; with fewer kept than this share, it would take for ever.
+SPARE = 1.05
+LEAST_KEPT = 0.1
 
 
 def invented_shares(labels: Tensor, plain: Tensor, num_classes: int) -> Tensor:
@@ -190,3 +194,33 @@ def generate_pairs(
         folder.finish()
     barrier()
     return len(missing)
+
+
+def generate_until_kept(draw: Callable[[int], object], folder: PairFolder, needed: int) -> None:
+    """Draws pairs until enough of a folder are kept.
+
+    Args:
+        draw: Number -> has the folder hold so many, as :func:`generate_pairs` does.
+        folder: Where to. A pair that was marked as not kept since it was drawn counts as such.
+        needed: Pairs that shall be kept, >= 1.
+
+    Raises:
+        ValueError: needed below 1, or so few pairs are kept that it would take for ever.
+    """
+    if needed < 1:
+        raise ValueError(f'The number of pairs to be kept must be at least 1; got {needed}.')
+    number = max(math.ceil(SPARE * needed), len(folder.rows()))
+    while True:
+        draw(number)
+        rows = folder.rows()
+        kept = sum(row.kept for row in rows)
+        if kept >= needed:
+            return
+        if kept < LEAST_KEPT * len(rows):
+            example = next(row.reason for row in reversed(rows) if not row.kept)
+            raise ValueError(
+                f'{folder.root}: only {kept} of {len(rows)} pairs are kept, {needed} are needed. Others are not, as '
+                f'the last one: {example}. Train the generator longer, guide it (model.fraction_guidance), let more '
+                'pixels move (--max-moved, --max-invented), or ask for fewer.'
+            )
+        number = math.ceil(SPARE * len(rows) * needed / kept)

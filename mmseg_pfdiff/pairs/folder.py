@@ -147,6 +147,7 @@ class PairFolder(PairFiles):
         content, header = self.table.format([row], measures), self.table.header(measures)
         if path.is_file() and _beginning(path, len(header)) not in (b'', header):
             raise ValueError(f'Pair {row.index} has the measures {measures}, the rows in {path} have others.')
+        make_folder(path.parent)  # which the end of an earlier run has removed
         append_whole(path, content, first=header)
 
     def replace_rows(self, rows: Iterable[PairRow]) -> None:

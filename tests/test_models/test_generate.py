@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from mmseg_pfdiff.models.cascade import PairCascade
-from mmseg_pfdiff.models.generate import PairRecorder, generate_pairs, invented_shares
+from mmseg_pfdiff.models.generate import PairRecorder, generate_pairs, generate_until_kept, invented_shares
 from mmseg_pfdiff.models.preprocessor import DecodedPairs
 from mmseg_pfdiff.models.validation import batches
 from mmseg_pfdiff.pairs.folder import PairFolder
@@ -147,6 +147,30 @@ def test_pairs_whose_pixels_moved_too_far_are_marked(tmp_path):
         assert row.measures['moved_margin'] > 0
         assert row.kept == (row.measures['moved'] <= 0.5)
         assert row.kept or row.reason.endswith('% of the pixels changed their class to meet the fractions')
+
+
+def test_pairs_are_drawn_until_enough_are_kept(tmp_path):
+    cascade = PairCascade(make_generator())
+    folder = PairFolder.create(tmp_path / 'a', DESCRIPTION)
+    moved = []
+
+    def draw(num, limit):
+        record = PairRecorder(cascade, CLASSES, 2, limit, 1)
+        generate_pairs(cascade, make_requests(), folder, num, 2, 8, record=record)
+        moved.append(len(folder.rows()))
+
+    draw(12, 1)
+    median = float(np.median([row.measures['moved'] for row in folder.rows()]))
+    folder = PairFolder.create(tmp_path / 'b', DESCRIPTION)
+    moved.clear()
+    generate_until_kept(lambda num: draw(num, median), folder, 8)
+    kept = [row.index for row in folder.rows() if row.kept]
+    assert len(kept) >= 8 and moved[0] == 9 and len(moved) > 1, 'half of the first nine are not kept'
+    generate_until_kept(lambda num: draw(num, median), folder, 8)
+    assert [row.index for row in folder.rows() if row.kept] == kept
+    folder = PairFolder.create(tmp_path / 'c', DESCRIPTION)
+    with pytest.raises(ValueError, match=r'c: only 0 of 9 pairs are kept, 8 are needed.* changed their class'):
+        generate_until_kept(lambda num: draw(num, 0), folder, 8)
 
 
 def test_requests_far_from_the_real_vectors_are_flagged(tmp_path):
