@@ -1,8 +1,11 @@
-"""JSON files that may come from a stranger."""
+"""JSON files: read though they may come from a stranger, and written whole or not at all."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any, NoReturn
+
+from .files import write_atomically
 
 # The card of a generator is the largest: a row for each training tile, about 100 bytes of four classes. Half a million
 # tiles fit, and reading the file takes less than a gigabyte.
@@ -46,3 +49,32 @@ def _finite(text: str) -> float:
     if abs(value) == float('inf'):
         raise ValueError(f'{text[:40]} is too large a number')
     return value
+
+
+def write_json(path: Path, content: object) -> None:
+    """Writes a JSON file that is either whole or not there.
+
+    Args:
+        path: Where to; missing folders are made. A file there is replaced.
+        content: JSON-like.
+
+    Raises:
+        OSError: Disk full, or no permission; it names the file. What stood there stays.
+    """
+    write_atomically(path, (json.dumps(content, indent=1) + '\n').encode())
+
+
+def without_nan(value: object, digits: int = 17) -> object:
+    """A value that JSON can hold: NaN and infinity become None, in dicts and lists too.
+
+    Args:
+        value: JSON-like but for these.
+        digits: How many each number keeps.
+    """
+    if isinstance(value, dict):
+        return {key: without_nan(item, digits) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_nan(item, digits) for item in value]
+    if not isinstance(value, float):
+        return value
+    return float(f'{value:.{digits}g}') if math.isfinite(value) else None

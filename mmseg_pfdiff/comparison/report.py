@@ -7,8 +7,8 @@ import numpy as np
 
 from ..compat import package_versions
 from ..files import make_folder, write_atomically
+from ..json_files import without_nan
 from ..markdown import markdown_text
-from ..reports.check_report import without_nan
 from ..reports.html import Section, page, paragraph, plot, table
 from ..reports.tables import markdown_table
 from .plots import class_plot, ratio_plot

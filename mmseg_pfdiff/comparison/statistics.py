@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import torch
 
+from ..metrics import confusion
 from .results import TestResult
 
 BOOTSTRAP = 2000
@@ -36,9 +38,8 @@ def class_iou(intersection: np.ndarray, predicted: np.ndarray, labelled: np.ndar
     Returns:
         (..., K) percent; NaN for a class that is not labelled anywhere.
     """
-    hits, guesses, truth = (counts.sum(-2).astype(float) for counts in (intersection, predicted, labelled))
-    with np.errstate(invalid='ignore', divide='ignore'):
-        return np.where(truth > 0, 100 * hits / (guesses + truth - hits), np.nan)
+    counts = (torch.as_tensor(pixels.sum(-2)) for pixels in (intersection, predicted, labelled))
+    return 100 * confusion.class_iou(*counts).numpy()
 
 
 def pixel_accuracy(result: TestResult) -> float:

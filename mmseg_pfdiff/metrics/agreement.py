@@ -19,6 +19,7 @@ from torch.nn import functional as F
 from ..checkpoints.weights import build_model, load_weights
 from ..data.config_data_sets import data_sets
 from ..phases.fractions import IGNORE_INDEX
+from .confusion import class_areas, class_iou, confusion_matrix
 
 LOSS_FACTOR = 1.25
 QUANTILE = 0.05
@@ -134,31 +135,14 @@ def read_pairs(model: BaseSegmentor, images: Tensor, labels: Tensor, scale: floa
     log_probabilities = probabilities.clamp(min=torch.finfo(torch.float32).tiny).log().cpu()
     labels = labels.cpu().long()
     loss = F.nll_loss(log_probabilities, labels, ignore_index=IGNORE_INDEX, reduction='none')
-    iou = class_iou(log_probabilities.argmax(1), labels, log_probabilities.shape[1])
+    both, num_classes = zip(log_probabilities.argmax(1), labels, strict=True), log_probabilities.shape[1]
+    iou = class_iou(*class_areas(torch.stack([confusion_matrix(*maps, num_classes) for maps in both])))
     return Reading(iou, iou.nanmean(1), loss.masked_fill(labels == IGNORE_INDEX, torch.nan))
 
 
 def _resized(maps: Tensor, shape: Sequence[int]) -> Tensor:
     """(N, C, H, W) of another shape: means over areas to reduce, bilinear to enlarge."""
     return F.interpolate(maps, tuple(shape), mode='area' if shape[0] < maps.shape[-2] else 'bilinear')
-
-
-def class_iou(predicted: Tensor, labels: Tensor, num_classes: int) -> Tensor:
-    """Intersection over union of each class in each map.
-
-    Args:
-        predicted: (N, H, W) int64, 0..K-1.
-        labels: (N, H, W) int64, 0..K-1 or 255; ignored pixels count nowhere.
-        num_classes: K.
-
-    Returns:
-        (N, K) float64; NaN where a class is absent from the labels.
-    """
-    known = (labels != IGNORE_INDEX)[:, None]
-    classes = torch.arange(num_classes)[:, None, None]
-    guess, truth = ((maps[:, None] == classes) & known for maps in (predicted, labels))
-    intersection, union = ((both).sum((2, 3)).double() for both in (guess & truth, guess | truth))
-    return (intersection / union).where(truth.any(3).any(2), torch.nan)
 
 
 def agreement_limits(

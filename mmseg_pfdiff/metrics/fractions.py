@@ -11,46 +11,52 @@ from mmseg.registry import METRICS
 from prettytable import PrettyTable
 from torch import Tensor
 
+from ..numbers import shown
 from ..phases.fractions import IGNORE_INDEX
-from .predictions import named_files, relative_name
-from .segmentation import confusion_matrix
+from .confusion import class_areas, sample_confusion
+from .predictions import relative_name
 
 
 class FractionErrors(NamedTuple):
-    """Errors of K classes.
+    """Errors of the fractions of N maps and K classes.
 
     Attributes:
-        mae: (K,) mean absolute error, in percentage points.
+        by_map: (N,) mean absolute error over the classes, in percentage points.
+        mae: (K,) mean absolute error over the maps, in percentage points.
+        bias: (K,) mean of measured minus target, in percentage points.
         r2: (K,) coefficient of determination against the diagonal measured = target, in percent; NaN where all targets
             of a class are equal.
     """
 
+    by_map: Tensor
     mae: Tensor
+    bias: Tensor
     r2: Tensor
 
 
 def fraction_errors(target: Tensor, measured: Tensor) -> FractionErrors:
-    """Compares the fractions of pairs with those asked for.
+    """Compares fractions with those that they should be.
 
     Args:
-        target: (N, K) fractions asked for, each row sums to 1.
-        measured: (N, K) fractions of the label maps.
+        target: (N, K) fractions asked for, or labelled; each row sums to 1.
+        measured: (N, K) fractions drawn, or predicted.
 
     Returns:
-        MAE and R2 for each class.
+        All of them, float64.
 
     Raises:
-        ValueError: No pairs, or shapes that differ.
+        ValueError: No rows, or shapes that differ.
     """
     if target.shape != measured.shape or target.ndim != 2 or not len(target):
         raise ValueError(
             f'target and measured must both be (N >= 1, K), got {tuple(target.shape)} and {tuple(measured.shape)}.'
         )
     target, measured = target.double(), measured.double()
+    points = 100 * (measured - target)
     residual = (measured - target).square().sum(0)
     total = (target - target.mean(0)).square().sum(0)
     r2 = torch.where(total > 0, 1 - residual / total, torch.nan)
-    return FractionErrors((measured - target).abs().mean(0) * 100, r2 * 100)
+    return FractionErrors(points.abs().mean(1), points.abs().mean(0), points.mean(0), 100 * r2)
 
 
 def fraction_table(target: Tensor, measured: Tensor, classes: Sequence[str]) -> str:
@@ -74,7 +80,7 @@ def fraction_rows(target: Tensor, measured: Tensor, classes: Sequence[str]) -> l
     errors = fraction_errors(target, measured)
     columns = (100 * target.mean(0), 100 * measured.mean(0), errors.mae)
     return [
-        [name, *(f'{column[k]:.2f}' for column in columns), '-' if errors.r2[k].isnan() else f'{errors.r2[k]:.1f}']
+        [name, *(f'{column[k]:.2f}' for column in columns), shown(errors.r2[k].item(), '.1f')]
         for k, name in enumerate(classes)
     ]
 
@@ -143,20 +149,16 @@ class PhaseFractionMetric(BaseMetric):
         """
         num_classes = len(self.dataset_meta['classes'])
         for sample in data_samples:
-            predicted, label = (sample[key]['data'][0] for key in ('pred_sem_seg', 'gt_sem_seg'))
-            try:
-                counts = confusion_matrix(predicted, label, num_classes, self.ignore_index).double()
-            except ValueError as error:
-                raise ValueError(f'{named_files(sample)}: {error}') from error
-            if counts.any():
-                found = (100 * (counts.sum(axis) / counts.sum()) for axis in (0, 1))
-                self.results.append((relative_name(sample.get('img_path', '-'), self.image_root), *found))
+            _, predicted, labelled = class_areas(sample_confusion(sample, num_classes, self.ignore_index).double())
+            if labelled.any():
+                shares = (area / labelled.sum() for area in (predicted, labelled))
+                self.results.append((relative_name(sample.get('img_path', '-'), self.image_root), *shares))
 
     def compute_metrics(self, results: list) -> dict[str, float]:
         """Means over the micrographs; prints the table.
 
         Args:
-            results: (name, predicted fractions, labelled fractions) of each micrograph, in percent.
+            results: (name, predicted fractions, labelled fractions) of each micrograph.
 
         Returns:
             Metric -> points.
@@ -166,11 +168,12 @@ class PhaseFractionMetric(BaseMetric):
             return {'fraction_error': math.nan}
         table = PrettyTable(['Micrograph', *classes])
         for name, predicted, labelled in results:
-            both = zip(predicted.tolist(), labelled.tolist(), strict=True)
+            both = zip((100 * predicted).tolist(), (100 * labelled).tolist(), strict=True)
             table.add_row([name, *(f'{p:.2f} / {t:.2f} ({p - t:+.2f})' for p, t in both)])
         print_log(f'phase fractions in percent, predicted / labelled (error in points):\n{table}', logger='current')
-        errors = torch.stack([predicted - labelled for _, predicted, labelled in results])
-        by_class, bias = errors.abs().mean(0), errors.mean(0)
-        metrics = {'fraction_error': by_class.mean().item()}
-        metrics |= {f'fraction_error.{name}': value.item() for name, value in zip(classes, by_class, strict=True)}
-        return metrics | {f'fraction_bias.{name}': value.item() for name, value in zip(classes, bias, strict=True)}
+        _, predicted, labelled = zip(*results, strict=True)
+        errors = fraction_errors(torch.stack(labelled), torch.stack(predicted))
+        metrics = {'fraction_error': errors.mae.mean().item()}
+        for name, column in (('fraction_error', errors.mae), ('fraction_bias', errors.bias)):
+            metrics |= {f'{name}.{phase}': value for phase, value in zip(classes, column.tolist(), strict=True)}
+        return metrics

@@ -10,7 +10,8 @@ import numpy as np
 
 from ..data.images import read_image
 from ..data.png import IGNORED_COLOUR, write_png
-from ..files import resolved, temporary_files, write_atomically
+from ..files import resolved, temporary_files
+from ..json_files import write_json
 from ..pairs.grid import colour_labels
 
 OPACITY = 0.4
@@ -203,8 +204,7 @@ class PredictionFolder:
         self._write(finished=True)
 
     def _write(self, finished: bool) -> None:
-        content = json.dumps(dict(finished=finished, test=self.identity), indent=1) + '\n'
-        write_atomically(self.root / RECORD, content.encode())
+        write_json(self.root / RECORD, dict(finished=finished, test=self.identity))
 
 
 def _difference(name: str, there: str | None, now: str | None) -> str:

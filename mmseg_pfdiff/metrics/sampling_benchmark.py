@@ -87,15 +87,14 @@ def fraction_columns(pairs: DrawnPairs, classes: tuple[str, ...]) -> dict[str, f
         the default limits of :class:`PairRecorder`, percent.
     """
     plain = phase_fractions(pairs.plain, len(classes))
-    by_pair = 100 * (plain - pairs.targets).abs().mean(1)
-    by_class = fraction_errors(pairs.targets, plain).mae
+    errors = fraction_errors(pairs.targets, plain)
     moved = (pairs.labels != pairs.plain).double().mean((1, 2))
     invented = invented_shares(pairs.labels, pairs.plain, len(classes)).amax(1)
     kept = (moved <= MAX_MOVED) & (invented <= MAX_INVENTED)
     return {
-        'error': by_pair.mean().item(),
-        'error se': (by_pair.std() / len(by_pair) ** 0.5).item(),
-        **{f'error {name}': value for name, value in zip(classes, by_class.tolist(), strict=True)},
+        'error': errors.by_map.mean().item(),
+        'error se': (errors.by_map.std() / len(plain) ** 0.5).item(),
+        **{f'error {name}': value for name, value in zip(classes, errors.mae.tolist(), strict=True)},
         'moved %': 100 * moved.mean().item(),
         'kept %': 100 * kept.double().mean().item(),
     }

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import torch
@@ -14,48 +14,10 @@ from torch import Tensor
 
 from ..csv_files import csv_text
 from ..files import write_atomically
-from .predictions import MicrographNames, named_files, write_prediction
-
-CHUNK = 2**18  # pixels counted at a time: a large label map is never copied as 64-bit numbers
-
-
-def confusion_matrix(predicted: Tensor, label: Tensor, num_classes: int, ignore_index: int) -> Tensor:
-    """Numbers of pixels by labelled and by predicted class.
-
-    Args:
-        predicted: (H, W) integer, 0..K-1.
-        label: (H, W) integer, 0..K-1 or `ignore_index`.
-        num_classes: K.
-        ignore_index: Label of the pixels that are not counted.
-
-    Returns:
-        (K, K) int64 on the CPU; row: labelled, column: predicted.
-
-    Raises:
-        ValueError: The two differ in size, or a value is out of range, e.g. because the data set's classes do not fit
-            its label maps.
-    """
-    if predicted.shape != label.shape:
-        raise ValueError(
-            f'The prediction is {tuple(predicted.shape)}, the label map {tuple(label.shape)}: both must be '
-            '(height, width), equal.'
-        )
-    counts = torch.zeros(num_classes**2, dtype=torch.int64)
-    for guess, truth in zip(predicted.flatten().split(CHUNK), label.flatten().split(CHUNK), strict=True):
-        truth = truth.to(guess.device)
-        known = truth != ignore_index
-        guess, truth = guess[known].long(), truth[known].long()
-        for name, values in (('label', truth), ('prediction', guess)):
-            if values.numel() and not 0 <= int(values.min()) <= int(values.max()) < num_classes:
-                raise ValueError(
-                    f'A {name} must be 0..{num_classes - 1} (labels also {ignore_index}, ignored), '
-                    f'got {sorted(set(values.unique().tolist()))}.'
-                )
-        counts += torch.bincount(truth * num_classes + guess, minlength=num_classes**2).cpu()
-    return counts.view(num_classes, num_classes)
-
-
-ABSENT = '-'
+from ..numbers import ABSENT, shown
+from .confusion import class_areas, class_iou, sample_confusion
+from .fractions import fraction_errors
+from .predictions import MicrographNames, write_prediction
 
 
 @METRICS.register_module()
@@ -122,46 +84,17 @@ class MicrographIoUMetric(IoUMetric):
                 raise KeyError("A sample has no 'img_path' to name its micrograph: add it to PackSegInputs' meta_keys.")
             path, predicted = sample['img_path'], sample['pred_sem_seg']['data'][0]
             name = self.names.add(path)
-            areas = None
-            if not self.format_only:
-                try:
-                    areas = self.intersect_and_union(
-                        predicted, sample['gt_sem_seg']['data'][0], num_classes, self.ignore_index
-                    )
-                except ValueError as error:
-                    raise ValueError(f'{named_files(sample)}: {error}') from error
-            self.results.append((name, areas))
+            counts = None if self.format_only else sample_confusion(sample, num_classes, self.ignore_index)
+            self.results.append((name, counts))
             if self.predictions_dir is not None:
                 palette = self.dataset_meta['palette']
                 write_prediction(self.predictions_dir, name, path, predicted.cpu().numpy(), palette)
-
-    @staticmethod
-    def intersect_and_union(
-        pred_label: Tensor, label: Tensor, num_classes: int, ignore_index: int
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Pixel counts of each class. Integers, where mmseg's float32 histograms end at 2**24 pixels.
-
-        Args:
-            pred_label: (H, W) integer, 0..K-1.
-            label: (H, W) integer, 0..K-1 or `ignore_index`.
-            num_classes: K.
-            ignore_index: Label of the pixels that are not counted.
-
-        Returns:
-            Intersection, union, predicted and labelled pixels, each (K,) int64 on the CPU.
-
-        Raises:
-            ValueError: As :func:`confusion_matrix`.
-        """
-        confusion = confusion_matrix(pred_label, label, num_classes, ignore_index)
-        intersect, predicted, labelled = confusion.diag(), confusion.sum(0), confusion.sum(1)
-        return intersect, predicted + labelled - intersect, predicted, labelled
 
     def compute_metrics(self, results: list) -> dict[str, float]:
         """Values over the whole set; prints the tables and writes the report.
 
         Args:
-            results: (name, (intersection, union, predicted, labelled)) of each micrograph.
+            results: (name, confusion matrix) of each micrograph.
 
         Returns:
             Metric -> per cent.
@@ -170,26 +103,28 @@ class MicrographIoUMetric(IoUMetric):
             return {}
         logger = MMLogger.get_current_instance()
         classes = self.dataset_meta['classes']
-        total = [sum(areas) for areas in zip(*(areas for _, areas in results), strict=True)]
-        scores = self.total_area_to_metrics(*(area.double() for area in total), self.metrics, beta=self.beta)
+        total = sum(counts for _, counts in results)
+        intersection, predicted, labelled = (area.double() for area in class_areas(total))
+        union = predicted + labelled - intersection
+        scores = self.total_area_to_metrics(intersection, union, predicted, labelled, self.metrics, beta=self.beta)
         metrics = {'aAcc': 100 * float(scores.pop('aAcc'))}
         table = PrettyTable()
         table.add_column('Class', list(classes))
         for name, values in scores.items():
-            percent = (100 * torch.as_tensor(values)).where(total[3] > 0, torch.nan)
+            percent = (100 * torch.as_tensor(values)).where(labelled > 0, torch.nan)
             if self.nan_to_num is not None:
                 percent = percent.nan_to_num(nan=self.nan_to_num)
             metrics[f'm{name}'] = float(percent.nanmean())
             metrics.update({f'{name}.{c}': float(value) for c, value in zip(classes, percent, strict=True)})
-            table.add_column(name, [_text(value) for value in percent.tolist()])
+            table.add_column(name, [_percent(value) for value in percent.tolist()])
         print_log(f'per class results:\n{table}', logger)
 
-        metrics['wIoU'] = area_weighted_iou([areas for _, areas in results])
-        rows = [micrograph_row(name, areas, classes) for name, areas in [*results, ('all', total)]]
+        metrics['wIoU'] = area_weighted_iou([counts for _, counts in results])
+        rows = [micrograph_row(name, counts, classes) for name, counts in [*results, ('all', total)]]
         rows[-1]['wIoU'] = None if math.isnan(metrics['wIoU']) else metrics['wIoU']
         table = PrettyTable(['Micrograph', 'aAcc', 'mIoU', *(f'IoU.{c}' for c in classes)])
         for row in rows:
-            table.add_row([row['micrograph'], *map(_text, (row['aAcc'], row['mIoU'], *row['IoU'].values()))])
+            table.add_row([row['micrograph'], *map(_percent, (row['aAcc'], row['mIoU'], *row['IoU'].values()))])
         print_log(f'per micrograph results ({ABSENT} where no pixel of the class is labelled):\n{table}', logger)
         if self.report_file is not None:
             write_report(self.report_file, rows)
@@ -197,12 +132,12 @@ class MicrographIoUMetric(IoUMetric):
         return metrics
 
 
-def micrograph_row(name: str, areas: Sequence[Tensor], classes: Sequence[str]) -> dict:
-    """What is reported of one micrograph.
+def micrograph_row(name: str, confusion: Tensor, classes: Sequence[str]) -> dict:
+    """The values that are reported of one micrograph.
 
     Args:
         name: The micrograph's name.
-        areas: Intersection, union, predicted and labelled pixels, each (K,) integer.
+        confusion: (K, K) integer, row: labelled, column: predicted.
         classes: K names.
 
     Returns:
@@ -211,37 +146,39 @@ def micrograph_row(name: str, areas: Sequence[Tensor], classes: Sequence[str]) -
         fraction, in points). And `pixels`: `intersection`, `predicted` and `labelled`, each a list of K counts, from
         which all else follows.
     """
-    intersect, union, predicted, labelled = (area.double() for area in areas)
-    iou = (100 * intersect / union).where(labelled > 0, torch.nan)
-    values = [100 * intersect.sum() / labelled.sum(), iou.nanmean(), *iou]
-    accuracy, mean, *iou = (None if value.isnan() else float(value) for value in values)
-    errors = [None if value.isnan() else float(value) for value in 100 * (predicted - labelled) / labelled.sum()]
+    intersection, predicted, labelled = class_areas(confusion)
+    number = labelled.sum()
+    iou = 100 * class_iou(intersection, predicted, labelled)
+    accuracy, mean, *iou = _known([100 * intersection.sum() / number, iou.nanmean(), *iou])
+    errors = _known(fraction_errors((labelled / number)[None], (predicted / number)[None]).bias)
+    pixels = dict(intersection=intersection, predicted=predicted, labelled=labelled)
     return dict(
         micrograph=name,
         aAcc=accuracy,
         mIoU=mean,
         IoU=dict(zip(classes, iou, strict=True)),
         fraction_error=dict(zip(classes, errors, strict=True)),
-        pixels={key: areas[n].tolist() for key, n in (('intersection', 0), ('predicted', 2), ('labelled', 3))},
+        pixels={key: area.tolist() for key, area in pixels.items()},
     )
 
 
-def area_weighted_iou(areas: Sequence[Sequence[Tensor]]) -> float:
+def _known(values: Iterable[Tensor]) -> list[float | None]:
+    return [None if value.isnan() else float(value) for value in values]
+
+
+def area_weighted_iou(confusions: Sequence[Tensor]) -> float:
     """Mean over micrographs of their mean IoU, weighted by labelled pixels.
 
     Args:
-        areas: Intersection, union, predicted and labelled pixels of each micrograph, each (K,) integer.
+        confusions: (K, K) integer of each micrograph.
 
     Returns:
         Per cent; NaN where nothing is labelled.
     """
-    total, weights = 0.0, 0
-    for intersect, union, _, labelled in areas:
-        if labelled.sum():
-            present = labelled > 0
-            total += 100 * float((intersect[present] / union[present]).mean()) * int(labelled.sum())
-            weights += int(labelled.sum())
-    return total / weights if weights else math.nan
+    counts = torch.stack(list(confusions))
+    weights = counts.sum((1, 2)).double()
+    means = 100 * class_iou(*class_areas(counts)).nanmean(1)
+    return ((means.nan_to_num() * weights).sum() / weights.sum()).item()
 
 
 def write_report(path: Path, rows: Sequence[dict]) -> None:
@@ -262,5 +199,5 @@ def write_report(path: Path, rows: Sequence[dict]) -> None:
     write_atomically(path, text.encode())
 
 
-def _text(value: float | None) -> str:
-    return ABSENT if value is None or math.isnan(value) else f'{value:.2f}'
+def _percent(value: float | None) -> str:
+    return shown(value, '.2f', math.inf)

@@ -1,14 +1,15 @@
 """The report of a check of pairs: Markdown for people, JSON for programs."""
 
-import json
 import math
 from pathlib import Path
 
 from ..files import remove_leftovers, write_atomically
+from ..json_files import without_nan, write_json
 from ..markdown import markdown_text
 from ..metrics.agreement import LOSS_FACTOR, QUANTILE, mean_class_iou
 from ..metrics.memorisation import COPY_RATIO, NearestTiles
 from ..metrics.pair_filter import KINDS, PairCheck, disagrees
+from ..numbers import shown
 from .tables import markdown_lines
 
 NAMES = {
@@ -151,7 +152,7 @@ def write_check(check: PairCheck, classes: tuple[str, ...], notes: list[str], ou
         content['disagreeing'] = [row.index for row in check.rows if disagrees(check, row)]
     numbers, words = out / 'check.json', out / 'check.md'
     remove_leftovers(numbers, words)
-    write_atomically(numbers, (json.dumps(without_nan(content), indent=1) + '\n').encode())
+    write_json(numbers, without_nan(content))
     write_atomically(words, text.encode())
     return text
 
@@ -159,21 +160,4 @@ def write_check(check: PairCheck, classes: tuple[str, ...], notes: list[str], ou
 def _markdown(rows: list[dict]) -> str:
     """Rows as a table."""
     head = list(rows[0])
-    return markdown_lines(head, [[_text(row[name]) for name in head] for row in rows])
-
-
-def _text(value: object) -> str:
-    if isinstance(value, float):
-        return '-' if math.isnan(value) else f'{value:.3f}' if abs(value) < 10 else f'{value:.1f}'
-    return str(value)
-
-
-def without_nan(value: object, digits: int = 17) -> object:
-    """What JSON can hold: NaN and infinity become None, other numbers keep so many digits, in dicts and lists too."""
-    if isinstance(value, dict):
-        return {key: without_nan(one, digits) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [without_nan(one, digits) for one in value]
-    if not isinstance(value, float):
-        return value
-    return float(f'{value:.{digits}g}') if math.isfinite(value) else None
+    return markdown_lines(head, [[shown(row[name], '.3f') for name in head] for row in rows])

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from ..files import remove_leftovers, resolved, write_atomically
+from ..json_files import without_nan
 from ..metrics.agreement import LOSS_FACTOR, TrainedSegmentor
 from ..metrics.memorisation import COPY_RATIO
 from ..metrics.pair_check import PairChecker
@@ -18,7 +19,7 @@ from ..metrics.tile_sets import TileSet, tile_sets
 from ..pairs.folder import PairFolder
 from ..pairs.grid import pair_grid
 from ..version import __version__
-from .check_report import check_tables, without_nan
+from .check_report import check_tables
 from .embedding import embedding_section
 from .fraction_plots import distribution_section, target_section
 from .html import Section, legend, page, paragraph, picture, record_table

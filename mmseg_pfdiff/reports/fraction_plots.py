@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ..metrics.fractions import fraction_errors
 from ..metrics.tile_sets import COLOURS, PAIRS, TRAIN, TileSet
+from ..numbers import shown
 from ..pairs.rows import PairRow
 from .embedding import principal_components
 from .html import Section, panels, paragraph, plain_label, plot, record_table, shared_legend
@@ -160,8 +161,8 @@ def _scatter(targets: Mapping[str, Tensor], found: Mapping[str, Tensor], classes
             axis.plot([0, top], [0, top], color='#888', linewidth=0.8)
             axis.scatter(x, y, s=8, alpha=0.5, color=COLOURS[PAIRS], linewidths=0)
             errors = fraction_errors(targets[name][:, [k]], measured[:, [k]])
-            r2 = '-' if errors.r2.isnan() else f'{errors.r2.item():.1f} %'
-            axis.set_title(f'{plain_label(classes[k])}\nR2 {r2}, MAE {errors.mae.item():.2f}', fontsize=9)
+            r2 = shown(errors.r2.item(), '.1f')
+            axis.set_title(f'{plain_label(classes[k])}\nR2 {r2} %, MAE {errors.mae.item():.2f}', fontsize=9)
             axis.set(xlim=(0, top), ylim=(0, top), aspect='equal')
             axis.set_xlabel('asked for, %', fontsize=8)
         row[0].set_ylabel(f'{name}, %', fontsize=8)

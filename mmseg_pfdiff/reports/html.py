@@ -3,7 +3,6 @@
 import base64
 import html
 import io
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -11,6 +10,8 @@ import cv2
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+
+from ..numbers import shown
 
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 1080px; margin: 2em auto; padding: 0 1em; color: #222; }
@@ -84,15 +85,6 @@ def record_table(records: Sequence[Mapping[str, object]]) -> str:
     if not records:
         return paragraph('Too few tiles or pairs for this table.')
     return table(list(records[0]), [[shown(value) for value in one.values()] for one in records])
-
-
-def shown(value: object) -> str:
-    """A number for people: three digits or so; a missing one is a dash."""
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return '-'
-    if not isinstance(value, float):
-        return str(value)
-    return f'{value:.3g}' if abs(value) < 10 else f'{value:.1f}'
 
 
 def legend(classes: Sequence[str], palette: Sequence[Sequence[int]]) -> str:

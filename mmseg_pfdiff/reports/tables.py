@@ -6,8 +6,9 @@ from pathlib import Path
 
 from ..csv_files import csv_text, read_csv
 from ..files import make_folder, remove_leftovers, write_atomically
-from ..json_files import read_json_object
+from ..json_files import read_json_object, write_json
 from ..markdown import markdown_text
+from ..numbers import shown
 
 
 class ResultTable:
@@ -41,7 +42,7 @@ class ResultTable:
                     f'{written} is of a table made with other {", ".join(differing)}. Give another folder, or remove '
                     'this one.'
                 )
-        write_atomically(written, (json.dumps(common, indent=1) + '\n').encode())
+        write_json(written, common)
         self.rows = self._read()
 
     def _read(self) -> list[dict[str, str]]:
@@ -111,4 +112,4 @@ def _shown(text: str) -> str:
         value = float(text)
     except ValueError:
         return text
-    return f'{value:.2f}' if abs(value) < 100 else f'{value:.1f}'
+    return shown(value, '.2f', 100)

@@ -11,7 +11,6 @@ from torch.nn import functional as F
 from mmseg_pfdiff.metrics.agreement import (
     Reading,
     agreement_limits,
-    class_iou,
     disagreeing_pixels,
     load_segmentor,
     read_pairs,
@@ -101,9 +100,9 @@ def test_the_scale_is_that_of_the_test_pipeline(segmentor_config, model, tmp_pat
         assert load_segmentor(config, str(checkpoint), 4).scale((400, 600)) == expected
 
 
-def test_class_iou_of_an_ignored_map_is_unknown():
-    labels = torch.full((1, 4, 4), 255)
-    assert class_iou(torch.zeros(1, 4, 4).long(), labels, 3).isnan().all()
+def test_the_agreement_of_an_ignored_map_is_unknown(model, pairs):
+    reading = read_pairs(model, pairs[0][:1], torch.full((1, 64, 64), 255))
+    assert reading.iou.isnan().all() and reading.mean_iou.isnan().all()
 
 
 def test_limits_and_the_rule():
