@@ -127,7 +127,7 @@ def _count(config: Config) -> int:
 
 def plan_classes(plan: Plan) -> tuple[str, ...]:
     """Names of the classes, as the first segmentor's real data set has them."""
-    config = segmentor_base(plan, next(iter(plan.segmentors)))
+    config = with_data_root(segmentor_base(plan, next(iter(plan.segmentors))), next(iter(plan.data.values())))
     init_default_scope(config.get('default_scope', 'mmseg'))
     return class_names(config.train_dataloader.dataset.real)
 

@@ -3,6 +3,7 @@
 May import `phases` and `requests`.
 """
 
+from .dataset import MicrographDataset
 from .metaldam import MetalDAMDataset
 from .mix import SyntheticPairMix
 from .samplers import FixedLengthSampler, RealFinishSampler, SpacedSampler
@@ -13,6 +14,7 @@ __all__ = [
     'LoadLabelMap',
     'LoadMicrograph',
     'MetalDAMDataset',
+    'MicrographDataset',
     'PackMicrograph',
     'RandomSquareSymmetry',
     'RealFinishSampler',

@@ -8,11 +8,7 @@ from typing import NamedTuple
 
 from ..files import TEMPORARY, write_atomically
 from .layout import FOLDERS, DataError, plain_name, refuse_among_data
-
-RECORD = 'dataset.json'  # stands in the folder when everything else does
-UNFINISHED = 'dataset.unfinished.json'  # stands there from the first file written to the last
-# Their names before own data had them too; what was converted then stays valid.
-FORMER_NAMES = {RECORD: 'metaldam.json', UNFINISHED: 'metaldam.unfinished.json'}
+from .record import FORMER_NAMES, RECORD, UNFINISHED, load_mark
 
 
 class Conversion(NamedTuple):
@@ -25,63 +21,6 @@ class Conversion(NamedTuple):
 
     record: dict
     changed: bool
-
-
-def check_finished(folder: str | os.PathLike) -> None:
-    """Refuses a data set whose conversion was stopped; a folder that no converter wrote is taken as it is.
-
-    Args:
-        folder: The data set, or a folder in it, such as `data/metaldam/tiles/img_dir/train`.
-
-    Raises:
-        DataError: The conversion is marked as unfinished.
-    """
-    folder = Path(folder)
-    for root in (folder, *folder.parents):
-        if root != folder and folder.relative_to(root).parts[0] not in FOLDERS:
-            continue  # a data set may lie in a folder that is one itself
-        if mark := _find(root, UNFINISHED):
-            raise DataError(
-                f'{root} is a data set whose conversion was stopped before its end, so that files are missing ({mark} '
-                'marks it). Run the same command of tools/dataset_converters again: it goes on.'
-            )
-
-
-def read_record(root: str | os.PathLike) -> dict | None:
-    """What a converter recorded of a data set.
-
-    Args:
-        root: The data set.
-
-    Returns:
-        Content of `dataset.json`, whose `identity` tells what the data set was made of and how; None for a folder
-        that no converter wrote.
-
-    Raises:
-        DataError: The conversion is unfinished, or the record is damaged.
-    """
-    check_finished(root)
-    return _load(Path(root), RECORD)
-
-
-def _find(root: Path, name: str) -> Path | None:
-    """The record or the mark of that name, as it is called now or was called once."""
-    return next((path for path in (root / name, root / FORMER_NAMES[name]) if path.exists()), None)
-
-
-def _load(root: Path, name: str) -> dict | None:
-    path = _find(root, name)
-    if path is None:
-        return None
-    try:
-        mark = json.loads(path.read_text(encoding='utf-8'))
-        if not all(isinstance(mark[key], dict) for key in (('identity', 'files') if name == RECORD else ('identity',))):
-            raise TypeError('its fields are of another kind')
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise DataError(
-            f'{path} is not the record of a conversion ({error!r}). Convert into another folder, or move it away.'
-        ) from error
-    return mark
 
 
 class ConversionFolder:
@@ -101,8 +40,8 @@ class ConversionFolder:
         if self.root.exists() and not self.root.is_dir():
             raise DataError(f'{self.root} is a file; OUT must be a folder, or a path where one can be made.')
         refuse_among_data(self.root)
-        self._record = _load(self.root, RECORD)
-        self._unfinished = _load(self.root, UNFINISHED)
+        self._record = load_mark(self.root, RECORD)
+        self._unfinished = load_mark(self.root, UNFINISHED)
         for mark, state in ((self._record, 'a finished'), (self._unfinished, 'an unfinished')):
             if mark is not None and mark['identity'] != identity:
                 raise DataError(

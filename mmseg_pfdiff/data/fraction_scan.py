@@ -13,7 +13,7 @@ from torch import Tensor
 from ..phases.fractions import IGNORE_INDEX, phase_fractions
 from ..progress import progress
 from ..registry import class_of
-from .converter import check_finished
+from .record import check_finished
 from .config_data_sets import inner_data_sets
 from .layout import DataError
 from .transforms import LoadLabelMap

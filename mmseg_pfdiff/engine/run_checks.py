@@ -1,16 +1,15 @@
 """What would stop a run late or unclearly, looked for in its config before it starts."""
 
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mmengine.config import Config
 from mmengine.device import get_device
-from mmseg.models.decode_heads.decode_head import BaseDecodeHead
-from mmseg.registry import DATASETS, MODELS
+from mmseg.registry import DATASETS
 
-from ..data.config_data_sets import data_sets
-from ..data.converter import check_finished
+from ..data.config_data_sets import class_counts, class_names, data_sets
+from ..data.record import check_finished
 
 WITHOUT_VALIDATION = 'To train without validation: --cfg-options val_cfg=None val_dataloader=None val_evaluator=None'
 
@@ -121,36 +120,6 @@ def check_classes(dataset: Mapping, part: str, counts: Mapping[str, int]) -> Non
             )
 
 
-def class_counts(model: Mapping) -> dict[str, int]:
-    """The settings of a model that say how many classes it knows, by their dotted paths.
-
-    Args:
-        model: Its config.
-
-    Returns:
-        Path -> number. Left out are heads beside the main one that make targets of their own.
-    """
-    counts = {}
-    for path, head in [*_heads(model, 'decode_head'), *_heads(model, 'auxiliary_head')]:
-        kind = MODELS.get(head['type']) if isinstance(head.get('type'), str) else head.get('type')
-        own_targets = getattr(kind, 'loss_by_feat', None) is not BaseDecodeHead.loss_by_feat
-        if 'num_classes' in head and not (own_targets and 'auxiliary' in path):
-            counts[f'{path}.num_classes'] = head['num_classes']
-    preprocessor = model.get('data_preprocessor') or {}
-    if 'num_classes' in preprocessor:
-        counts['model.data_preprocessor.num_classes'] = preprocessor['num_classes']
-    return counts
-
-
-def _heads(model: Mapping, name: str) -> Iterator[tuple[str, Mapping]]:
-    """The configs of the heads under a name, one or several, with their paths."""
-    heads = model.get(name) or []
-    if isinstance(heads, Mapping):
-        yield f'model.{name}', heads
-    else:
-        yield from ((f'model.{name}.{place}', head) for place, head in enumerate(heads))
-
-
 def type_name(config: Mapping) -> str:
     """The name of the class that a config is of."""
     return config['type'] if isinstance(config['type'], str) else config['type'].__name__
@@ -160,10 +129,3 @@ def data_folder(dataset: Mapping, kind: str) -> Path | None:
     """Folder of the images (`img_path`) or the label maps (`seg_map_path`) of a data set's config, if it names one."""
     prefix = dataset.get('data_prefix', {}).get(kind)
     return None if prefix is None else Path(dataset.get('data_root') or '', prefix)
-
-
-def class_names(dataset: Mapping) -> tuple[str, ...]:
-    """The classes that the config of a data set, or its type, names; empty where neither does."""
-    own = dataset.get('metainfo', {}).get('classes')
-    kind = DATASETS.get(dataset['type']) if isinstance(dataset['type'], str) else dataset['type']
-    return tuple(own or getattr(kind, 'METAINFO', {}).get('classes', ()))

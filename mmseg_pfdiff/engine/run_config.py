@@ -1,4 +1,4 @@
-"""What the command lines of training and testing share."""
+"""Command lines of training and testing: the options that both have, and the config that they make."""
 
 import argparse
 import inspect
@@ -10,6 +10,8 @@ from mmengine.runner import Runner
 
 from ..command_line import ConfigOptions
 from ..config_files import check_first_keys, merge_options, read_config
+from ..data.config_data_sets import add_data_argument, use_data
+from .launch import process_rank
 from .work_dir import MARK
 
 # As in configs/_base_/default_runtime.py, for configs that have another base.
@@ -27,6 +29,7 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
         parser: Has or gets the positional argument `config`.
     """
     parser.add_argument('--work-dir', help='where everything goes; default: work_dirs/<name of the config>')
+    add_data_argument(parser)
     parser.add_argument('--cfg-options', nargs='+', action=ConfigOptions, help='key=value settings over the config')
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
     # Launchers of older torch pass it; newer ones set LOCAL_RANK only.
@@ -43,12 +46,17 @@ def read_run_config(args: argparse.Namespace) -> Config:
         The config; `work_dir` and `launcher` are set.
 
     Raises:
-        FileNotFoundError: There is no such config.
-        ValueError: It cannot be read; an option that nothing would look at; a section that is no dict; or the config
-            lies in a work directory, and names another one.
+        FileNotFoundError: There is no such config, or no such data set.
+        ValueError: It cannot be read; an option that nothing would look at; a section that is no dict; data that do not
+            fit the config; or the config lies in a work directory, and names another one.
     """
     config = read_config(args.config)
     check_first_keys(config, args.cfg_options, args.config, RUN_SETTINGS)
+    if args.data:
+        check_sections(config, args.config)
+        line = use_data(config, args.data)
+        if process_rank(args.launcher) == 0:
+            print(line)
     merge_options(config, args.cfg_options, args.config)
     check_sections(config, args.config)
     own, named = Path(args.config).parent, config.get('work_dir')

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..data.converter import check_finished
 from ..data.images import read_image, read_label_map
 from ..data.layout import labelled_positions, tile_name, tile_positions
+from ..data.record import check_finished
 from ..models.preprocessor import reduce_labels
 from .memorisation import NearestTiles
 

@@ -103,7 +103,7 @@ def test_options_without_a_model_are_refused(files, tmp_path):
         ({'model.fraction_guidance': 'much'}, 'no PFDiffSeg can be built'),
         ({'model.sampler.steps.x': 1}, 'Options model.sampler.steps.x do not fit'),
         ({'fraction_sampler.sgima': 1}, 'fraction_sampler is no FractionSampler with .*sgima'),
-        ({'train_dataloader.dataset.data_rot': 'x'}, 'MetalDAMDataset of .*could not be opened.*data_rot'),
+        ({'train_dataloader.dataset.data_rot': 'x'}, 'MicrographDataset of .*could not be opened.*data_rot'),
     ],
 )
 def test_what_a_config_lacks_is_refused_by_name(files, options, message):

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from mmseg_pfdiff.comparison.fingerprints import data_identity
-from mmseg_pfdiff.data.converter import check_finished, read_record
+from mmseg_pfdiff.data.record import check_finished, read_record
 from mmseg_pfdiff.data.fraction_scan import dataset_fractions
 from mmseg_pfdiff.data.layout import DataError
 from mmseg_pfdiff.data.metaldam.convert import convert_release, format_notes, format_shares

@@ -78,7 +78,7 @@ def test_the_default_groups_need_the_classes_of_the_paper(demo_data):
 
 
 def test_a_missing_data_set_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match=f'MetalDAMDataset of {tmp_path}/no: .*is not there'):
+    with pytest.raises(FileNotFoundError, match=f'MicrographDataset of {tmp_path}/no: There is no data set'):
         check_generator(generator_config(tmp_path / 'no'))
 
 

@@ -79,7 +79,7 @@ def test_wrappers_are_looked_into(plain, demo_data):
         dict(type='MultiImageMixDataset', dataset=lacking, pipeline=[]),
     ):
         config.train_dataloader.dataset = wrapper
-        with pytest.raises(FileNotFoundError, match='MetalDAMDataset: no folder no/data'):
+        with pytest.raises(FileNotFoundError, match='MicrographDataset: no folder no/data'):
             check_run(config, ['train'])
 
 
@@ -128,7 +128,7 @@ def test_before_training_nothing_is_written(demo_data, tmp_path):
 def test_the_tools_say_it_in_a_line():
     with pytest.raises(SystemExit, match=r'error: There is no config no\.py'):
         run_tool('train.py', 'no.py')
-    with pytest.raises(SystemExit, match='error: test_dataloader: MetalDAMDataset: no folder no/data'):
+    with pytest.raises(SystemExit, match='error: test_dataloader: MicrographDataset: no folder no/data'):
         run_tool(
             'test.py', CONFIGS / 'unet_r18_128x128_real.py', 'a.pth', '--cfg-options',
             'test_dataloader.dataset.data_root=no/data',
@@ -145,5 +145,5 @@ def test_options_that_nothing_would_look_at_and_sections_that_are_none(plain, de
     ):
         with pytest.raises(SystemExit, match=f'error: .*{told}'):
             run_tool('train.py', config, '--cfg-options', option)
-    with pytest.raises(ValueError, match=r'train_dataloader: MetalDAMDataset: indices=0 leaves no sample'):
+    with pytest.raises(ValueError, match=r'train_dataloader: MicrographDataset: indices=0 leaves no sample'):
         check_run(with_data(plain, demo_data, **{'train_dataloader.dataset.indices': 0}), ['train'])

@@ -44,7 +44,7 @@ def test_the_folder_asks_for_the_same_fractions_without_the_data(random_generato
     card, again = open_generator(*map(str, random_generators)).card, open_generator(exported).card
     assert torch.equal(card.vectors, again.vectors) and len(card.vectors) > 10
     assert again.licence == 'Drawn for tests, CC0.' and again.data == 'Drawn micrographs.'
-    assert card.data == f'{len(card.vectors)} tiles of a MetalDAMDataset.'
+    assert card.data == f'{len(card.vectors)} tiles of a MicrographDataset.'
     samplers = [c.fraction_sampler() for c in (card, again)]
     assert samplers[1].names == ['uniform', 'rich_martensite_austenite', 'rich_defect']
     for index in range(10):

@@ -1,4 +1,4 @@
-dataset_type = 'MetalDAMDataset'
+dataset_type = 'MicrographDataset'  # classes are those of the folder
 data_root = 'data/metaldam'
 train_pipeline = [
     dict(type='LoadImageFromFile', imdecode_backend='micrograph'),

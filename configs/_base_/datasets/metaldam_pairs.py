@@ -1,5 +1,5 @@
 # Tiles for the generators. The model reduces them to its own size.
-dataset_type = 'MetalDAMDataset'
+dataset_type = 'MicrographDataset'  # classes are those of the folder
 data_root = 'data/metaldam'
 load = [
     dict(type='LoadImageFromFile', color_type='grayscale', imdecode_backend='micrograph'),

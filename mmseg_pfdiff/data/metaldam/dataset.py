@@ -1,11 +1,12 @@
-from mmseg.datasets import BaseSegDataset
+"""MetalDAMDataset: the names, colours and origin of MetalDAM's classes."""
+
 from mmseg.registry import DATASETS
 
-from ..converter import check_finished
+from ..dataset import MicrographDataset
 
 
 @DATASETS.register_module()
-class MetalDAMDataset(BaseSegDataset):
+class MetalDAMDataset(MicrographDataset):
     """MetalDAM, SEM micrographs of additively manufactured steel, as `tools/dataset_converters/metaldam.py` writes it.
 
     .. code-block:: none
@@ -38,25 +39,3 @@ class MetalDAMDataset(BaseSegDataset):
     release_classes = ('matrix', 'austenite', 'martensite_austenite', 'precipitate', 'defect')
     release_to_class = (0, 1, 2, 255, 3)
     paper_shares = (31.86, 58.26, 8.96, 0.24, 0.68)
-
-    def __init__(
-        self,
-        img_suffix: str = '.png',
-        seg_map_suffix: str = '.png',
-        reduce_zero_label: bool = False,
-        **kwargs,
-    ) -> None:
-        super().__init__(
-            img_suffix=img_suffix, seg_map_suffix=seg_map_suffix, reduce_zero_label=reduce_zero_label, **kwargs
-        )
-
-    def full_init(self) -> None:
-        """Lists the files.
-
-        Raises:
-            DataError: The conversion of the data set was stopped before its end.
-        """
-        images = self.data_prefix.get('img_path') or self.data_root or ''
-        if '://' not in images:
-            check_finished(images)
-        super().full_init()
