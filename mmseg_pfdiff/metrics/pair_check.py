@@ -12,8 +12,8 @@ from ..pairs.rows import PairRow, row_values
 from ..phases.fractions import IGNORE_INDEX
 from ..progress import progress
 from .agreement import Reading, TrainedSegmentor, agreement_limits, disagreeing_pixels, read_pairs
-from .distances import frechet_distance, kid
-from .features import label_pictures
+from .distances import KINDS, set_distances
+from .features import image_and_mask_features
 from .memorisation import (
     image_descriptors,
     label_descriptors,
@@ -21,7 +21,7 @@ from .memorisation import (
     overlapping_tiles,
     refuse_tiles_of_one_place,
 )
-from .pair_filter import KINDS, PairCheck, refuse_lost_masks
+from .pair_filter import PairCheck, refuse_lost_masks
 from .real_tiles import (
     RealTiles,
     cut_windows,
@@ -182,12 +182,9 @@ class PairChecker:
             seed: Of KID's subsets, and of the choice of as many pairs as there are held-out tiles.
         """
         features = self.features(extractor, seed, drawn=True)
-        for who, found in self.progress(features.items(), desc='distances', unit='set'):
-            if who != 'train' and min(len(found[0]), len(features['train'][0])) > 1:
-                self.result.distances[who, 'train'] = {
-                    kind: (kid(x, y, extractor.name, seed=seed), frechet_distance(x, y, extractor.name))
-                    for kind, x, y in zip(KINDS, found, features['train'], strict=True)
-                }
+        distances = set_distances(features, 'train', extractor.name, seed)
+        for who, by_kind in self.progress(distances, desc='distances', unit='set', total=len(features) - 1):
+            self.result.distances[who, 'train'] = by_kind
 
     def features(self, extractor: nn.Module, seed: int = 0, drawn: bool = False) -> dict[str, list[Tensor]]:
         """Features of the training tiles, of the held-out tiles, and of the kept pairs.
@@ -229,11 +226,7 @@ class PairChecker:
         return images, label_descriptors(tiles.labels.to(self.device), self.num_classes)
 
     def _features(self, extractor: nn.Module, tiles: RealTiles) -> list[Tensor]:
-        pictures = label_pictures(tiles.labels, self.folder.palette)
-        return [
-            torch.cat([extractor(part) for part in maps.split(self.batch_size)]).cpu()
-            for maps in (tiles.images, pictures)
-        ]
+        return image_and_mask_features(extractor, tiles.images, tiles.labels, self.folder.palette, self.batch_size)
 
     def _add_measures(self, measures: Sequence[dict[str, float]]) -> None:
         self.result.rows = [

@@ -13,10 +13,8 @@ from ..pairs.rows import PairRow
 from ..phases.fractions import IGNORE_INDEX, phase_fractions
 from ..progress import progress
 from .agreement import AgreementLimits
-from .distances import FrechetDistance, KernelDistance
+from .distances import KINDS, SetDistance
 from .memorisation import NearestTiles
-
-KINDS = ('image', 'mask')
 
 
 @dataclass
@@ -34,7 +32,7 @@ class PairCheck:
         agreement: Who -> (N, K) IoU, as in `Reading`.
         disagreeing: Who -> mean of that share.
         marks: Such pixels of each pair, packed by `numpy.packbits`.
-        distances: (from, to) -> kind -> (KID, Frechet distance).
+        distances: (from, to) -> kind -> distances.
     """
 
     rows: list[PairRow]
@@ -44,7 +42,7 @@ class PairCheck:
     agreement: dict[str, Tensor] = field(default_factory=dict)
     disagreeing: dict[str, float] = field(default_factory=dict)
     marks: list[np.ndarray] = field(default_factory=list)
-    distances: dict[tuple[str, str], dict[str, tuple[KernelDistance, FrechetDistance]]] = field(default_factory=dict)
+    distances: dict[tuple[str, str], dict[str, SetDistance]] = field(default_factory=dict)
 
 
 # Measures that tell of a mask as it was drawn, before pixels of it were ignored, and how exact they are.

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -13,8 +14,8 @@ from ..models.validation import batches
 from ..phases.fractions import phase_fractions
 from ..progress import progress
 from ..requests.sampler import FractionRequest
-from .distances import frechet_distance, kid
-from .features import LiteFeatures, label_pictures
+from .distances import distances_by_kind
+from .features import LiteFeatures, image_and_mask_features
 from .fractions import fraction_errors
 from .real_tiles import RealTiles, held_out_tiles, training_tiles
 
@@ -122,11 +123,8 @@ class RealReference:
         self.held_out = self._features(held_out_tiles(root, 'val', side, len(palette)))
 
     def _features(self, tiles: RealTiles) -> list[Tensor]:
-        return [self._extract(maps) for maps in (tiles.images, label_pictures(tiles.labels, self.palette))]
-
-    def _extract(self, maps: Tensor) -> Tensor:
-        parts = progress(maps.split(self.batch_size), 'features', leave=False)
-        return torch.cat([self.extractor(part).cpu() for part in parts])
+        shown = partial(progress, desc='features', leave=False)
+        return image_and_mask_features(self.extractor, tiles.images, tiles.labels, self.palette, self.batch_size, shown)
 
     def columns(self, images: Tensor, labels: Tensor) -> dict[str, float]:
         """Distances of pairs from the training tiles.
@@ -146,9 +144,8 @@ class RealReference:
 
     def _columns(self, features: list[Tensor]) -> dict[str, float]:
         columns = {}
-        for kind, found, real in zip(('image', 'mask'), features, self.training, strict=True):
-            kernel = kid(found, real, self.extractor.name)
-            columns[f'KID {kind}'] = 1000 * kernel.mean
-            columns[f'KID {kind} sd'] = 1000 * kernel.std
-            columns[f'Frechet {kind}'] = frechet_distance(found, real, self.extractor.name).value
+        for kind, distance in distances_by_kind(features, self.training, self.extractor.name).items():
+            columns[f'KID {kind}'] = 1000 * distance.kernel.mean
+            columns[f'KID {kind} sd'] = 1000 * distance.kernel.std
+            columns[f'Frechet {kind}'] = distance.frechet.value
         return columns

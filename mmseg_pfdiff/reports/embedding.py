@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..metrics.pair_filter import KINDS
+from ..metrics.distances import KINDS
 from ..metrics.tile_sets import COLOURS, TITLES
 from .html import Section, panels, paragraph, plot, shared_legend
 

