@@ -48,10 +48,10 @@ def write_plan(path: Path, root: Path, **fields) -> Path:
         ratios=[1],
         epochs=2,
         budget='iterations',
-        segmentors=dict(unet_r18=str(ROOT / 'configs/pfdiff/unet_r18_128x128_ratio2.py')),
+        segmentors=dict(unet_r18=str(ROOT / 'configs/small/unet_r18_128x128_ratio2.py')),
         segmentor_options=segmentor,
         generators=dict(
-            small=dict(config=str(ROOT / 'configs/pfdiff/pf-diffseg_tiny-64x64.py'), epochs=1, options=pf_diffseg)
+            small=dict(config=str(ROOT / 'configs/small/pf-diffseg_tiny-64x64.py'), epochs=1, options=pf_diffseg)
         ),
         methods={
             'pf-diffseg': dict(

@@ -66,7 +66,7 @@ def random_generators(demo_data, tmp_path_factory) -> list[Path]:
     root = tmp_path_factory.mktemp('random')
     paths = []
     for name, size in (('pf-diffseg_tiny-64x64', 32), ('pair-sr_tiny-64to128', 64)):
-        config = Config.fromfile(ROOT / f'configs/pfdiff/{name}.py')
+        config = Config.fromfile(ROOT / f'configs/small/{name}.py')
         config.merge_from_dict(
             {
                 'model.unet': dict(block_out_channels=(8, 16), layers_per_block=1, norm_num_groups=4, patch_size=2),

@@ -13,12 +13,13 @@ from PIL import Image
 import mmseg_pfdiff  # noqa: F401
 
 ROOT = Path(__file__).parents[1] / 'configs'
-CONFIGS = sorted((ROOT / 'pfdiff').glob('*.py'))
+FOLDERS = ('pfdiff', 'baselines', 'small')
+CONFIGS = sorted(path for folder in FOLDERS for path in (ROOT / folder).glob('*.py'))
 ARCHITECTURES = ('unet', 'unetplusplus', 'linknet', 'manet')
 
 
-def load(name):
-    return Config.fromfile(ROOT / 'pfdiff' / f'{name}.py')
+def load(name, folder='pfdiff'):
+    return Config.fromfile(ROOT / folder / f'{name}.py')
 
 
 def build(config):
@@ -37,6 +38,7 @@ def without_weights(config, key):
 def test_there_are_configs():
     names = {path.stem for path in CONFIGS}
     assert {f'{a}_r50_{r}' for a in ARCHITECTURES for r in ('real', 'ratio8')} | {'segformer_mit-b0_ratio8'} <= names
+    assert len(names) == len(CONFIGS), 'work directories are named by configs, so each has a name of its own'
 
 
 @pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
@@ -102,7 +104,7 @@ def test_segmentors_can_be_tested_with_augmentation(path):
 
 
 def test_at_half_size_predictions_have_the_size_of_the_micrograph(demo_data):
-    config = load('unet_r18_half-size_ratio2')
+    config = load('unet_r18_half-size_ratio2', 'small')
     for part in ('train', 'val'):
         dataset = config[f'{part}_dataloader'].dataset
         dataset.get('real', dataset).data_root = str(demo_data)

@@ -6,7 +6,7 @@ from mmseg_pfdiff.engine.config_changes import config_changes
 
 from .running import ROOT
 
-NAME = 'pfdiff/unet_r18_128x128_real.py'
+NAME = 'small/unet_r18_128x128_real.py'
 
 
 def test_a_config_can_be_based_on_one_of_the_installed_package(demo_data, tmp_path):

@@ -15,7 +15,7 @@ from mmseg_pfdiff.command_line import run_main
 from mmseg_pfdiff.reports.demo_page import MIXED, REAL, write_demo_page
 
 ROOT = Path(__file__).resolve().parents[1]
-CONFIGS = ROOT / 'configs/pfdiff'
+CONFIGS = ROOT / 'configs/small'
 GENERATOR, SUPER_RESOLUTION = 'pf-diffseg_tiny-64x64', 'pair-sr_tiny-64to128'
 EPOCHS = {GENERATOR: 100, SUPER_RESOLUTION: 30, REAL: 21, MIXED: 7}  # the segmentors: equally many steps
 NUM_PAIRS = 240  # two for each of the 96 training tiles, and some for pairs that are not kept

@@ -4,7 +4,7 @@ seeds = [0, 1, 2]
 ratios = [1, 2]
 epochs = 12
 budget = 'iterations'
-segmentors = dict(unet_r18='../pfdiff/unet_r18_half-size_ratio2.py')
+segmentors = dict(unet_r18='../small/unet_r18_half-size_ratio2.py')
 # In one process, so that an interrupted training ends as an uninterrupted one.
 _alone = {
     part: {f'{part}_dataloader.num_workers': 0, f'{part}_dataloader.persistent_workers': False}
@@ -22,11 +22,11 @@ segmentor_options = {
 }
 _options = {**_alone['train'], **_alone['val']}
 generators = {
-    'pf-diffseg': dict(config='../pfdiff/pf-diffseg_tiny-64x64.py', epochs=150, options=_options),
-    'pair-sr': dict(config='../pfdiff/pair-sr_tiny-64to128.py', epochs=20, options=_options),
+    'pf-diffseg': dict(config='../small/pf-diffseg_tiny-64x64.py', epochs=150, options=_options),
+    'pair-sr': dict(config='../small/pair-sr_tiny-64to128.py', epochs=20, options=_options),
     # The two stages take as many epochs together as the one of PF-DiffSeg.
-    'seg-guided-mask': dict(config='../pfdiff/seg-guided-mask_tiny-64x64.py', epochs=75, options=_options),
-    'seg-guided-image': dict(config='../pfdiff/seg-guided-image_tiny-64x64.py', epochs=75, options=_options),
+    'seg-guided-mask': dict(config='../small/seg-guided-mask_tiny-64x64.py', epochs=75, options=_options),
+    'seg-guided-image': dict(config='../small/seg-guided-image_tiny-64x64.py', epochs=75, options=_options),
 }
 methods = {
     'pf-diffseg-boosted': dict(generator='pf-diffseg', super_resolution='pair-sr', paper='PF-DiffSeg'),

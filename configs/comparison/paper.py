@@ -14,10 +14,10 @@ segmentors = dict(
 generators = {
     'pf-diffseg': dict(config='../pfdiff/pf-diffseg_128x128.py', epochs=20000),
     'pair-sr': dict(config='../pfdiff/pair-sr_128to256.py', epochs=5000),
-    'seg-guided-mask': dict(config='../pfdiff/seg-guided-mask_128x128.py', epochs=10000),
-    'seg-guided-image': dict(config='../pfdiff/seg-guided-image_128x128.py', epochs=10000),
-    'dcgan': dict(config='../pfdiff/dcgan_128x128.py', epochs=7300),
-    'pix2pixhd': dict(config='../pfdiff/pix2pixhd_128x128.py', epochs=200),
+    'seg-guided-mask': dict(config='../baselines/seg-guided-mask_128x128.py', epochs=10000),
+    'seg-guided-image': dict(config='../baselines/seg-guided-image_128x128.py', epochs=10000),
+    'dcgan': dict(config='../baselines/dcgan_128x128.py', epochs=7300),
+    'pix2pixhd': dict(config='../baselines/pix2pixhd_128x128.py', epochs=200),
 }
 # The paper's sampler for all: else Table 5 would compare samplers.
 _ddim = {'model.sampler.type': 'ddim', 'model.sampler.steps': 50}

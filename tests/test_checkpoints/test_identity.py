@@ -13,7 +13,7 @@ from mmseg_pfdiff.pairs.folder import PairFolder
 from ..generators import make_generator
 from ..running import ROOT, run_tool
 
-CONFIGS = ROOT / 'configs/pfdiff'
+CONFIGS = ROOT / 'configs/small'
 
 
 @pytest.fixture(scope='module')

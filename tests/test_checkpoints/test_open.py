@@ -15,7 +15,7 @@ from mmseg_pfdiff.requests.sampler import FractionRequest
 
 from ..running import ROOT, run_tool
 
-TINY = ROOT / 'configs/pfdiff/pf-diffseg_tiny-64x64.py'
+TINY = ROOT / 'configs/small/pf-diffseg_tiny-64x64.py'
 MODULE = '''
     """What a user adds: data and a network of their own."""
     from mmseg.datasets import BaseSegDataset

@@ -9,7 +9,7 @@ from mmseg_pfdiff.models.cascade import PairCascade
 
 from ..running import ROOT, run_tool
 
-CONFIGS = ROOT / 'configs/pfdiff'
+CONFIGS = ROOT / 'configs/small'
 FRACTIONS = torch.tensor([[0.4, 0.3, 0.2, 0.1]])
 
 

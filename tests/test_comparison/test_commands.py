@@ -34,7 +34,7 @@ def commands_of(plan, work):
 
 def test_a_two_stage_baseline_is_drawn_by_its_two_models_under_their_options(demo_data, tmp_path):
     generators = {
-        name: dict(config=str(ROOT / 'configs/pfdiff' / file), epochs=1) for name, file in CONFIGS.items()
+        name: dict(config=str(ROOT / 'configs/small' / file), epochs=1) for name, file in CONFIGS.items()
     }  # fmt: skip
     method = dict(
         generator='mask', image='image', super_resolution='sr', drop_disagreeing=True,

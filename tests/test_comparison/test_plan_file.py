@@ -147,14 +147,14 @@ def test_pairs_that_two_methods_share_are_drawn_once(demo_data, tmp_path):
 
 
 def test_a_segmentor_that_trains_on_no_mix_is_named(demo_data, tmp_path):
-    config = ROOT / 'configs/pfdiff/unet_r18_128x128_real.py'
+    config = ROOT / 'configs/small/unet_r18_128x128_real.py'
     fields = dict(segmentors=dict(a=str(config)), segmentor_options={'train_cfg.val_interval': 1})
     with pytest.raises(ValueError, match=r"unet_r18_128x128_real.py lacks train_dataloader.dataset.type='Synth"):
         read_plan(write_plan(tmp_path / 'plan.py', demo_data, **fields))
 
 
 def test_a_generator_whose_epochs_are_no_number_is_named(demo_data, tmp_path):
-    generators = dict(small=dict(config=str(ROOT / 'configs/pfdiff/pf-diffseg_tiny-64x64.py'), epochs='many'))
+    generators = dict(small=dict(config=str(ROOT / 'configs/small/pf-diffseg_tiny-64x64.py'), epochs='many'))
     with pytest.raises(ValueError, match="generator 'small': epochs must be a whole number, at least 1; got 'many'"):
         read_plan(write_plan(tmp_path / 'plan.py', demo_data, generators=generators))
 

@@ -316,7 +316,7 @@ def test_sources_that_change_meanwhile_are_noticed(converters, tmp_path):
 def test_training_and_testing_refuse_it_in_a_line_whatever_the_data_set_is(converters, tmp_path, kind):
     kill_while_writing(converters, 'own', tmp_path / 'out', 2)
     for tool, part in (('train.py', 'train'), ('test.py', 'test')):
-        command = [tool, ROOT / 'configs/pfdiff/unet_r18_128x128_real.py', *(['a.pth'] if part == 'test' else [])]
+        command = [tool, ROOT / 'configs/small/unet_r18_128x128_real.py', *(['a.pth'] if part == 'test' else [])]
         options = [f'{part}_dataloader.dataset.{key}' for key in (f'data_root={tmp_path}/out', f'type={kind}')]
         with pytest.raises(SystemExit, match=r'^error: .*out is a data set whose conversion was stopped'):
             run_tool(*command, '--work-dir', tmp_path / 'work', '--cfg-options', *options)

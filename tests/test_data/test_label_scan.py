@@ -95,7 +95,7 @@ def test_the_tool_says_it_before_it_writes_anything(real, tmp_path, part):
     label = tmp_path / 'ann/2.png'
     good = {**real, 'indices': 2}
     write(np.full((8, 8), 9), label)
-    config = Config.fromfile(ROOT / 'configs/pfdiff/unet_r18_128x128_real.py')
+    config = Config.fromfile(ROOT / 'configs/small/unet_r18_128x128_real.py')
     for name in ('train', 'val'):
         config[f'{name}_dataloader'].dataset = real if name == part else good
     config.dump(tmp_path / 'config.py')

@@ -113,7 +113,7 @@ def test_a_micrograph_alone_passes(data):
 
 
 def test_mmsegs_inferencer_takes_the_configs(data, tmp_path):
-    config = Config.fromfile(ROOT / 'configs/pfdiff/unet_r18_128x128_real.py')
+    config = Config.fromfile(ROOT / 'configs/small/unet_r18_128x128_real.py')
     config.model.backbone.weights = None
     config.model.test_cfg = dict(mode='slide', crop_size=(64, 64), stride=(32, 32))
     model = MODELS.build(config.model)

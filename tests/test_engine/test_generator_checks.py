@@ -10,7 +10,7 @@ from mmseg_pfdiff.engine.generator_checks import check_generator
 
 from ..running import ROOT
 
-CONFIGS = ROOT / 'configs/pfdiff'
+CONFIGS = ROOT / 'configs/small'
 
 
 def generator_config(data, name='pf-diffseg_tiny-64x64', **changes):

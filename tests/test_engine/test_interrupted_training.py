@@ -45,7 +45,7 @@ class Interrupt(Hook):
 
 def write_config(name, data, path, stop=None, **options):
     """A config of two epochs of two iterations, the second with a smaller batch."""
-    config = Config.fromfile(ROOT / f'configs/pfdiff/{name}.py')
+    config = Config.fromfile(ROOT / f'configs/small/{name}.py')
     options |= {f'model.{key}': value for key, value in MODELS[name].items()}
     for part in ('train', 'val'):
         options |= {

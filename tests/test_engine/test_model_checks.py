@@ -115,7 +115,7 @@ def test_no_batch_at_all(tmp_path):
 
 def test_a_segmentor_on_real_files(demo_data, tmp_path):
     """UPerNet pools to a single pixel: its batch norms take two samples or more."""
-    config = Config.fromfile(ROOT / 'configs/pfdiff/unet_r18_128x128_real.py')
+    config = Config.fromfile(ROOT / 'configs/small/unet_r18_128x128_real.py')
     config.merge_from_dict(
         {
             'work_dir': str(tmp_path),

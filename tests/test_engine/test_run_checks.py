@@ -9,7 +9,7 @@ from mmseg_pfdiff.engine.run_checks import check_run, class_counts, class_names
 from ..running import ROOT, run_tool
 from .toy import train
 
-CONFIGS = ROOT / 'configs/pfdiff'
+CONFIGS = ROOT / 'configs/small'
 CLASSES = ('matrix', 'austenite', 'martensite_austenite', 'defect')
 
 

@@ -11,7 +11,7 @@ from mmseg_pfdiff.engine.model_checks import check_model, check_sample_sizes
 from ..releases import write_pairs
 from ..running import ROOT, SMALL_SEGMENTOR
 
-CONFIGS = ROOT / 'configs/pfdiff'
+CONFIGS = ROOT / 'configs/small'
 
 
 @pytest.fixture

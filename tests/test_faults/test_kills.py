@@ -63,7 +63,7 @@ def training(config, world, options):
         'val_dataloader.dataset.data_root': world.data,
     }
     return Case(lambda root: [
-        'train.py', ROOT / f'configs/pfdiff/{config}.py', '--work-dir', root / 'work', '--resume', '--cfg-options',
+        'train.py', ROOT / f'configs/small/{config}.py', '--work-dir', root / 'work', '--resume', '--cfg-options',
         *(f'{key}={value}' for key, value in options.items()),
     ])  # fmt: skip
 

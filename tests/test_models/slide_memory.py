@@ -21,7 +21,7 @@ from mmseg.registry import MODELS
 from PIL import Image
 
 ROOT = Path(__file__).parents[2]
-CONFIG = ROOT / 'configs/pfdiff/unet_r18_128x128_real.py'
+CONFIG = ROOT / 'configs/small/unet_r18_128x128_real.py'
 CROP = 256
 
 

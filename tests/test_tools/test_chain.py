@@ -17,7 +17,7 @@ from mmseg_pfdiff.pairs.folder import PairFolder
 from ..forked import start
 from ..running import ROOT, SMALL_SEGMENTOR, run_tool
 
-CONFIGS = ROOT / 'configs/pfdiff'
+CONFIGS = ROOT / 'configs/small'
 TINY = ['model.unet.block_out_channels=(8,16)', 'model.unet.norm_num_groups=4', 'model.sampler.steps=2']
 
 

@@ -12,7 +12,7 @@ from mmseg_pfdiff.pairs.folder import PairFolder
 
 from ..running import ROOT, run_tool
 
-CONFIGS = ROOT / 'configs/pfdiff'
+CONFIGS = ROOT / 'configs/small'
 
 
 def export(*arguments):

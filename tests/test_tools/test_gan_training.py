@@ -38,7 +38,7 @@ def train(name, data, work_dir, epochs, *flags):
             for key in (f'dataset.data_root={data}', 'num_workers=0', 'persistent_workers=False')
         ),
     ]
-    config = ROOT / f'configs/pfdiff/{name}_tiny-64x64.py'
+    config = ROOT / f'configs/small/{name}_tiny-64x64.py'
     run_tool('train.py', config, '--work-dir', work_dir, *flags, '--cfg-options', *options)
 
 

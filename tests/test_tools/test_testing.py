@@ -27,7 +27,7 @@ CLASSES = MetalDAMDataset.METAINFO['classes']
 def segmentor(tmp_path_factory):
     """Config and checkpoint of a small U-Net of random weights, which knows its classes."""
     root = tmp_path_factory.mktemp('segmentor')
-    config = Config.fromfile(ROOT / 'configs/pfdiff/unet_r18_128x128_real.py')
+    config = Config.fromfile(ROOT / 'configs/small/unet_r18_128x128_real.py')
     config.merge_from_dict(
         {
             'model.backbone': dict(name='tu-mobilenetv3_small_050', depth=3),

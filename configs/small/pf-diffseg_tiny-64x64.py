@@ -1,5 +1,5 @@
 # For a CPU: a narrow network of three stages on 64x64 pairs, behind a 4x pixel-unshuffle.
-_base_ = './pf-diffseg_128x128.py'
+_base_ = '../pfdiff/pf-diffseg_128x128.py'
 model = dict(
     data_preprocessor=dict(size=64),
     unet=dict(block_out_channels=(96, 128, 192), layers_per_block=1, patch_size=4),

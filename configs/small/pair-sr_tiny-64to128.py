@@ -1,5 +1,5 @@
 # For a CPU: a narrow network of three stages, 64x64 to 128x128, behind a 4x pixel-unshuffle.
-_base_ = './pair-sr_128to256.py'
+_base_ = '../pfdiff/pair-sr_128to256.py'
 model = dict(
     data_preprocessor=dict(size=128),
     unet=dict(block_out_channels=(64, 96, 128), layers_per_block=1, patch_size=4),

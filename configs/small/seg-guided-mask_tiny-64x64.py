@@ -1,5 +1,5 @@
 # For a CPU: as pf-diffseg_tiny-64x64.py.
-_base_ = './seg-guided-mask_128x128.py'
+_base_ = '../baselines/seg-guided-mask_128x128.py'
 model = dict(
     data_preprocessor=dict(size=64),
     unet=dict(block_out_channels=(96, 128, 192), layers_per_block=1, patch_size=4),

@@ -1,5 +1,5 @@
 # For a CPU: a ResNet-18 U-Net on 128x128 crops, from random weights.
-_base_ = './unet_r50_real.py'
+_base_ = '../pfdiff/unet_r50_real.py'
 model = dict(
     data_preprocessor=dict(size=(128, 128)),
     backbone=dict(name='resnet18', weights=None),

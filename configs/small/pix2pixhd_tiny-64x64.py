@@ -1,5 +1,5 @@
 # For a CPU: narrow networks on 64x64 pairs.
-_base_ = './pix2pixhd_128x128.py'
+_base_ = '../baselines/pix2pixhd_128x128.py'
 model = dict(
     data_preprocessor=dict(size=64),
     generator=dict(base_channels=16, num_downsamplings=2, num_blocks=3),
