@@ -23,6 +23,11 @@ def make_super_resolution(size=32, seed=1, **kwargs):
     return PairSuperResolution(preprocessor, **kwargs).eval()
 
 
+def opening(paths):
+    """Arguments of `open_generator`: config and checkpoint of a generator, perhaps of a super-resolution model too."""
+    return dict(zip(('source', 'checkpoint', 'sr_config', 'sr_checkpoint'), map(str, paths), strict=False))
+
+
 @pytest.fixture
 def generator():
     return make_generator()

@@ -16,13 +16,12 @@ from pathlib import Path
 import torch
 
 import mmseg_pfdiff  # noqa: F401  (registers the components, and lets checkpoints load safely)
-from mmseg_pfdiff.checkpoints.open import OpenedGenerator, open_generator
-from mmseg_pfdiff.checkpoints.options import add_generator_arguments, check_generator_arguments, generator_files
+from mmseg_pfdiff.checkpoints import OpenedGenerator, open_generator
+from mmseg_pfdiff.checkpoints.options import add_generator_arguments, check_generator_arguments, generator_arguments
 from mmseg_pfdiff.command_line import run_main, seed_number
 from mmseg_pfdiff.compat import package_versions
 from mmseg_pfdiff.folder_lock import locked_folder
 from mmseg_pfdiff.metrics.sampling_benchmark import RealReference, draw_timed, fraction_columns, network_evaluations
-from mmseg_pfdiff.models.cascade import PairCascade
 from mmseg_pfdiff.models.diffusion.samplers import SAMPLERS
 from mmseg_pfdiff.pairs.grid import pair_grid, write_picture
 from mmseg_pfdiff.reports.tables import ResultTable
@@ -97,14 +96,14 @@ def number(text: str) -> int | float:
 def opened_with(args: argparse.Namespace, sampler: str, steps: int, varied: dict[str, str]) -> OpenedGenerator:
     """The generator under one setting."""
     options = {**(args.cfg_options or {}), **{key: number(value) for key, value in varied.items()}}
-    return open_generator(*generator_files(args), sampler, steps, options, args.sr_cfg_options)
+    return open_generator(**generator_arguments(args) | dict(sampler=sampler, steps=steps, cfg_options=options))
 
 
 def common_settings(args: argparse.Namespace, opened: OpenedGenerator) -> dict:
-    """What all rows of a table have in common."""
-    made_by = {part: found and without_varied(found, args.vary) for part, found in opened.description.items()}
+    """Settings that all rows of a table have in common."""
+    made_by = {part: described and without_varied(described, args.vary) for part, described in opened.identity.items()}
     if not any(key.startswith('fraction_sampler.') for key in args.vary):
-        made_by['fractions'] = opened.requests_description
+        made_by['fractions'] = opened.requests.describe()
     names = ('num', 'seed', 'batch_size', 'speck_area', 'real_root', 'device', 'half', 'cfg_options', 'sr_cfg_options')
     return {
         **made_by,
@@ -115,7 +114,7 @@ def common_settings(args: argparse.Namespace, opened: OpenedGenerator) -> dict:
 
 
 def without_varied(described: dict, varied: Iterable[str]) -> dict:
-    """What identifies a model, but for what the rows of a table differ in."""
+    """The identity of a model, but for what the rows of a table differ in."""
     names = [key.split('.')[1] for key in varied if key.startswith('model.')]
     settings = {name: value for name, value in described['settings'].items() if name not in names}
     return {**{key: value for key, value in described.items() if key != 'sampler'}, 'settings': settings}
@@ -123,7 +122,7 @@ def without_varied(described: dict, varied: Iterable[str]) -> dict:
 
 def measure(args: argparse.Namespace, opened: OpenedGenerator, real: RealReference | None, picture: Path) -> dict:
     """Draws pairs with one setting; returns the numbers and leaves a picture."""
-    cascade = PairCascade(*opened[:2], args.device, speck_area=args.speck_area, half=args.half)
+    cascade = opened.cascade(device=args.device, speck_area=args.speck_area, half=args.half)
     pairs = draw_timed(cascade, opened.requests, args.num, args.seed, args.batch_size)
     columns = list(zip(pairs.images[:SHOWN].numpy(), pairs.labels[:SHOWN].numpy(), strict=True))
     write_picture(picture, pair_grid(columns, opened.card.palette))
@@ -146,7 +145,7 @@ def fill_table(args: argparse.Namespace) -> None:
     table = ResultTable(args.out, 'sampling', common_settings(args, first), ['sampler', 'steps', *args.vary])
     real, notes = None, []
     if args.real_root:
-        side = (first.super_resolution or first.generator).data_preprocessor.size
+        side = first.cascade().tile_size
         real = RealReference(args.real_root, side, first.card.palette, args.device, args.batch_size)
         floor = ', '.join(f'{name} {value:.2f}' for name, value in real.floor().items())
         notes = [f'Tiles of the validation micrographs: {floor}. Features: {real.extractor.name}. KID times 1000.']

@@ -17,8 +17,8 @@ def main() -> None:
     parser.add_argument('configs', nargs='+', help='configs of generators or super-resolution models')
     rows = []
     for path in parser.parse_args().configs:
-        found = count_operations(Config.fromfile(path))
-        numbers = {'parameters, M': found.parameters / 1e6, 'GFLOP a forward': found.flops / 1e9}
+        cost = count_operations(Config.fromfile(path))
+        numbers = {'parameters, M': cost.parameters / 1e6, 'GFLOP a forward': cost.flops / 1e9}
         rows.append({'config': Path(path).stem, **{name: f'{value:.2f}' for name, value in numbers.items()}})
     print(markdown_table(rows, list(rows[0])))
 

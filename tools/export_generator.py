@@ -7,18 +7,19 @@ import argparse
 from pathlib import Path
 
 import mmseg_pfdiff  # noqa: F401  (registers the components, and lets checkpoints load safely)
-from mmseg_pfdiff.checkpoints.card import GeneratorCard
-from mmseg_pfdiff.checkpoints.export import check_exportable, check_new_folder, write_cascade
-from mmseg_pfdiff.checkpoints.open import open_generator
+from mmseg_pfdiff.checkpoints import GeneratorCard, open_generator
+from mmseg_pfdiff.checkpoints.options import generator_arguments
+from mmseg_pfdiff.checkpoints.save import check_exportable, check_new_folder, write_cascade
 from mmseg_pfdiff.command_line import ConfigOptions, run_main
 from mmseg_pfdiff.folder_lock import locked_folder
-from mmseg_pfdiff.models.cascade import PairCascade
 
 
 def parse_args() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('config', help='config of the generator; its training tiles give the phase fractions')
+    parser.add_argument(
+        'source', metavar='config', help='config of the generator; its training tiles give the phase fractions'
+    )
     parser.add_argument('checkpoint', help='weights of the generator')
     parser.add_argument('out', help='folder to write, missing or empty')
     parser.add_argument('--sr-config', help='config of the super-resolution model')
@@ -35,12 +36,10 @@ def parse_args() -> argparse.Namespace:
 
 def export(args: argparse.Namespace) -> GeneratorCard:
     """Writes the folder; returns its card."""
-    files = (args.config, args.checkpoint, args.sr_config, args.sr_checkpoint)
-    opened = open_generator(*files, cfg_options=args.cfg_options, sr_cfg_options=args.sr_cfg_options)
-    check_exportable(opened.requests)
-    told = {name: getattr(args, name) for name in ('data', 'licence') if getattr(args, name)}
-    card = opened.card._replace(**told)
-    write_cascade(PairCascade(opened.generator, opened.super_resolution), args.out, card)
+    opened = open_generator(**generator_arguments(args))
+    check_exportable(opened.card, opened.requests)
+    card = opened.card._replace(**{name: getattr(args, name) for name in ('data', 'licence') if getattr(args, name)})
+    write_cascade(opened.cascade(), args.out, card)
     return card
 
 

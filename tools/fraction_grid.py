@@ -4,11 +4,10 @@ import argparse
 from pathlib import Path
 
 import mmseg_pfdiff  # noqa: F401  (registers the components, and lets checkpoints load safely)
-from mmseg_pfdiff.checkpoints.open import open_generator
-from mmseg_pfdiff.checkpoints.options import add_generator_arguments, check_generator_arguments, generator_files
+from mmseg_pfdiff.checkpoints import open_generator
+from mmseg_pfdiff.checkpoints.options import add_generator_arguments, check_generator_arguments, generator_arguments
 from mmseg_pfdiff.command_line import run_main, seed_number
 from mmseg_pfdiff.data.layout import refuse_among_data
-from mmseg_pfdiff.models.cascade import PairCascade
 from mmseg_pfdiff.pairs.grid import write_picture
 from mmseg_pfdiff.reports.fraction_grid import fraction_grid
 
@@ -35,8 +34,8 @@ def main() -> None:
     """Draws."""
     args = parse_args()
     refuse_among_data(args.out)
-    opened = open_generator(*generator_files(args), args.sampler, args.steps, args.cfg_options, args.sr_cfg_options)
-    picture = fraction_grid(PairCascade(*opened[:2], args.device), opened.card, args.number, args.seed)
+    opened = open_generator(**generator_arguments(args))
+    picture = fraction_grid(opened.cascade(device=args.device), opened.card, args.number, args.seed)
     write_picture(args.out, picture)
     print(f'The picture is {args.out}.')
 

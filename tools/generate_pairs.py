@@ -5,34 +5,20 @@ Run the same command again to continue an interrupted run, or with a larger --nu
 
 import argparse
 import time
-from typing import NamedTuple
 
 from mmengine.dist import barrier, get_dist_info, get_local_rank
 
 import mmseg_pfdiff  # noqa: F401  (registers the components, and lets checkpoints load safely)
-from mmseg_pfdiff.checkpoints.open import open_generator
-from mmseg_pfdiff.checkpoints.options import add_generator_arguments, check_generator_arguments, generator_files
-from mmseg_pfdiff.checkpoints.requests import RequestSource, choose_requests, number_of_pairs
-from mmseg_pfdiff.checkpoints.stages import open_stages
+from mmseg_pfdiff.checkpoints import open_generator
+from mmseg_pfdiff.checkpoints.options import add_generator_arguments, check_generator_arguments, generator_arguments
 from mmseg_pfdiff.command_line import ConfigOptions, run_main, seed_number
 from mmseg_pfdiff.compat import package_versions
 from mmseg_pfdiff.engine.launch import join_processes
 from mmseg_pfdiff.folder_lock import locked_folder
-from mmseg_pfdiff.models.cascade import PairCascade
 from mmseg_pfdiff.models.generate import MAX_INVENTED, MAX_MOVED, PairRecorder, generate_pairs, generate_until_kept
-from mmseg_pfdiff.models.two_stage import NothingAsked, TwoStageCascade
 from mmseg_pfdiff.pairs.folder import PairFolder
 from mmseg_pfdiff.reports.folder_summary import folder_summary
-from mmseg_pfdiff.requests.support import FractionSupport
-
-
-class Job(NamedTuple):
-    """What to draw, with what, and what the pair folder tells of it."""
-
-    cascade: PairCascade | TwoStageCascade
-    requests: RequestSource
-    support: FractionSupport | None
-    about: dict
+from mmseg_pfdiff.requests import FractionSupport, number_of_pairs
 
 
 def parse_args() -> argparse.Namespace:
@@ -101,23 +87,12 @@ def height_width(text: str) -> tuple[int, int]:
     return int(height), int(width)
 
 
-def steered(args: argparse.Namespace, device: str) -> Job:
-    """What to draw with a generator that is steered by fractions."""
-    opened = open_generator(*generator_files(args), args.sampler, args.steps, args.cfg_options, args.sr_cfg_options)
-    requests, asked = choose_requests(opened, args.fractions, args.target_mean)
-    options = dict(half=args.half, channels_last=args.channels_last, compile=args.compile)
-    cascade = PairCascade(*opened[:2], device, not args.plain, args.speck_area, **options)
-    about = dict(classes=opened.card.classes, palette=opened.card.palette, fractions=asked, **opened.description)
-    return Job(cascade, requests, FractionSupport(opened.card.vectors), about)
-
-
-def two_stage(args: argparse.Namespace, device: str) -> Job:
-    """What to draw with the two models of a baseline."""
-    files = (args.config, args.checkpoint, args.image_config, args.image_checkpoint, args.sr_config, args.sr_checkpoint)
-    options = (args.cfg_options, args.sr_cfg_options, args.image_cfg_options)
-    opened = open_stages(*files, args.sampler, args.steps, *options)
-    about = dict(classes=opened.classes, palette=opened.palette, **opened.description)
-    return Job(TwoStageCascade(*opened[:3], device), NothingAsked(len(opened.classes)), None, about)
+def drawing_options(args: argparse.Namespace) -> dict:
+    """Options of the cascade; two stages take none."""
+    if args.image_config:
+        return {}
+    names = ('speck_area', 'half', 'channels_last', 'compile')
+    return dict(exact=not args.plain, **{name: getattr(args, name) for name in names})
 
 
 def main() -> None:
@@ -130,37 +105,39 @@ def main() -> None:
 
 
 def generate(args: argparse.Namespace, rank: int) -> None:
-    """Opens the models, draws what the folder lacks, and tells what it holds then."""
+    """Opens the models, draws what the folder lacks, and says what it holds then."""
     device = f'cuda:{get_local_rank()}' if args.device == 'cuda' else args.device
-    job = (two_stage if args.image_config else steered)(args, device)
-    num = number_of_pairs(job.requests, args.num if args.kept is None else args.kept)
-    size = args.size or (job.cascade.tile_size, job.cascade.tile_size)
-    job.cascade.check_size(size)
+    opened = open_generator(**generator_arguments(args))
+    requests = opened.choose_requests(fractions=args.fractions, target_mean=args.target_mean)
+    cascade = opened.cascade(device=device, **drawing_options(args))
+    num = number_of_pairs(requests, args.num if args.kept is None else args.kept)
+    size = args.size or (cascade.tile_size, cascade.tile_size)
+    cascade.check_size(size)
+    limits = dict(max_moved=args.max_moved, max_invented=args.max_invented)
     description = dict(
-        **job.about, size=size, seed=args.seed, exact=job.cascade.exact, speck_area=args.speck_area, half=args.half,
-        max_moved=args.max_moved, max_invented=args.max_invented, versions=package_versions(),
+        classes=opened.classes, palette=opened.palette, fractions=requests.describe() or None, **opened.identity,
+        size=size, seed=args.seed, exact=cascade.exact, speck_area=args.speck_area, half=args.half,
+        **limits, versions=package_versions(),
     )  # fmt: skip
     if rank == 0:
         PairFolder.create(args.out, description)
     barrier()
     folder = PairFolder(args.out)
-    start = time.perf_counter()
-    limits = (args.max_moved, args.max_invented)
-    record = PairRecorder(job.cascade, folder.classes, args.seed, *limits, job.support)
-    before = len(folder.rows())
+    support = FractionSupport(opened.card.vectors) if opened.card else None
+    record = PairRecorder(cascade, folder.classes, support=support, **limits)
+    start, before = time.perf_counter(), len(folder.rows())
 
     def draw(number: int) -> None:
-        number = number_of_pairs(job.requests, number)
-        generate_pairs(job.cascade, job.requests, folder, number, args.seed, args.batch_size, args.size, record)
+        options = dict(seed=args.seed, batch_size=args.batch_size, size=args.size, record=record)
+        generate_pairs(cascade, requests, folder, num=number_of_pairs(requests, number), **options)
 
     if args.kept is None:
         draw(num)
     else:
         generate_until_kept(draw, folder, args.kept)
-    written = len(folder.rows()) - before
-    seconds = time.perf_counter() - start
+    written, seconds = len(folder.rows()) - before, time.perf_counter() - start
     if rank == 0:
-        print(folder_summary(folder, job.support and job.support.limit))
+        print(folder_summary(folder, support and support.limit))
         if written:
             print(f'{written} pairs written now, in {seconds:.1f} s, {seconds / written:.2f} s a pair.')
 

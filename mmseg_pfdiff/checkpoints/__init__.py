@@ -4,10 +4,18 @@ May import `phases`, `requests`, `data`, `pairs` and `models`.
 """
 
 from .card import GeneratorCard
-from .export import save_cascade
-from .pretrained import load_cascade
+from .load import load_cascade
+from .open import OpenedGenerator, open_generator
 from .safe_loading import install_safe_loaders
+from .save import save_cascade
 
 install_safe_loaders()
 
-__all__ = ['GeneratorCard', 'install_safe_loaders', 'load_cascade', 'save_cascade']
+__all__ = [
+    'GeneratorCard',
+    'OpenedGenerator',
+    'install_safe_loaders',
+    'load_cascade',
+    'open_generator',
+    'save_cascade',
+]

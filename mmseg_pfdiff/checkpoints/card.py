@@ -1,4 +1,4 @@
-"""GeneratorCard: what a person must know of a trained generator, and what drawing pairs needs besides the networks."""
+"""GeneratorCard: what people must know of a trained generator, and what drawing pairs needs besides the networks."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -14,8 +14,7 @@ from ..files import write_atomically
 from ..markdown import markdown_text
 from ..models.diffusion.base import PairDiffusion
 from ..phases.quota import largest_remainder
-from ..requests.planner import FractionPlanner
-from ..requests.sampler import FractionSampler
+from ..requests.base import RequestSource, build_requests
 from .limits import COLOURS, MAX_PROSE, NAMES, UNFIT, check_value, one_line, shown, text
 from .settings import sampler_settings
 
@@ -23,9 +22,9 @@ CARD_FILE = 'card.json'
 README_FILE = 'README.md'
 NOT_STATED = 'Not stated. Ask the producer of the training data before passing weights or pairs on.'
 # Arguments of FractionSampler, or with a target_mean of FractionPlanner, that a card may hold.
-KNOWN_SOURCES = ('FractionSampler', 'FractionPlanner')
 FRACTION_SETTINGS = ('groups', 'target_mean', 'sigma', 'epsilon')
 
+# The front matter never changes: huggingface_hub's ModelCardData would take more lines to write the same YAML.
 README = """---
 library_name: diffusers
 license: other
@@ -41,8 +40,8 @@ tags: [micrographs, semantic-segmentation, phase-fractions]
     from mmseg_pfdiff.checkpoints import load_cascade
 
     cascade = load_cascade('<this folder>')
-    fractions = torch.tensor([[{example}]])  # {order}
-    images, labels = cascade(fractions, seed=0)  # (1, {size}, {size}) uint8 each
+    target = torch.tensor([[{example}]])  # {order}
+    images, labels = cascade(target, seed=0)  # (1, {size}, {size}) uint8 each
 
 or, thousands of them into a folder:
 
@@ -147,11 +146,15 @@ class GeneratorCard(NamedTuple):
             )
         return card
 
-    def fraction_sampler(self) -> FractionSampler | FractionPlanner:
-        """The source of fractions that the generator was made with."""
-        settings = self.source_settings()
-        source = dict(FractionSampler=FractionSampler, FractionPlanner=FractionPlanner)[settings.pop('type')]
-        return source(self.vectors, self.classes, **settings)
+    def fraction_sampler(self) -> RequestSource:
+        """The source of fractions that the generator was made with.
+
+        Its type follows from which settings there are: a folder of a stranger cannot name another.
+
+        Raises:
+            ValueError: Settings that do not fit the classes or the tiles.
+        """
+        return build_requests(self.source_settings(), self.classes, self.vectors)
 
     def write(self, folder: Path, generator: PairDiffusion, super_resolution: PairDiffusion | None) -> None:
         """Writes the card for programs (JSON) and for people (README.md).

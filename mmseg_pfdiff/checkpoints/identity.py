@@ -1,4 +1,8 @@
-"""What identifies trained models in a pair folder: what they are, not the files they came from."""
+"""Identity of trained models in a pair folder: what they are, not the files they came from.
+
+It is their canonical settings and a hash of their tensors. The settings are written out and not hashed as well, so that
+a folder made by other ones can say which: `generator.settings.fraction_guidance is 1 there and 0.5 here`.
+"""
 
 import hashlib
 from collections.abc import Mapping

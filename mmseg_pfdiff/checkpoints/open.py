@@ -1,53 +1,225 @@
-"""Opening a trained generator, given as an exported folder or as config and checkpoint."""
+"""Opening trained generators, of one stage or two, from configs and checkpoints or from an exported folder."""
 
-import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from mmengine.config import Config
+from mmengine.model import BaseModel
 from mmengine.registry import init_default_scope
 
-from ..data.fraction_scan import TileFractions, dataset_fractions
+from ..data.fraction_scan import dataset_classes, dataset_fractions
+from ..models.cascade import PairCascade
 from ..models.diffusion.base import PairDiffusion
 from ..models.diffusion.pf_diffseg import PFDiffSeg
 from ..models.diffusion.samplers import resolve_sampler
 from ..models.diffusion.super_resolution import PairSuperResolution
-from .card import FRACTION_SETTINGS, KNOWN_SOURCES, GeneratorCard
-from .identity import describe_model
+from ..models.two_stage import ImageModel, MaskModel, TwoStageCascade
+from ..requests.base import RequestSource, Unconditional, build_requests
+from ..requests.planner import FractionPlanner
+from ..requests.table import RequestedFractions, parse_shares
+from .card import FRACTION_SETTINGS, GeneratorCard
+from .identity import canonical, describe_model
+from .load import load_models
 from .options import config_with_options, split_options
-from .pretrained import load_parts
-from .requests import RequestSource, build_requests, describe_requests
-from .weights import build_model, load_weights
+from .weights import build_model, load_weights, model_class
+
+STAGE_ORDER = 'model of a two-stage baseline. Give the mask model first, the image model with --image-config'
+# Each model: what it must be, and how the message about another one goes on.
+KINDS: dict[str, tuple[type, str]] = dict(
+    generator=(PFDiffSeg, 'not of a PFDiffSeg'),
+    mask_model=(MaskModel, f'which is no mask {STAGE_ORDER}'),
+    image_model=(ImageModel, f'which is no image {STAGE_ORDER}'),
+    super_resolution=(PairSuperResolution, 'not of a PairSuperResolution'),
+)
 
 
-def load_generator(
-    config: Config,
-    checkpoint: str,
-    kind: type[PairDiffusion] = PairDiffusion,
+@dataclass(frozen=True)
+class OpenedGenerator:
+    """A trained generator and all that drawing pairs with it needs.
+
+    Attributes:
+        models: By the arguments of the cascade that they make: `generator` of a :class:`PairCascade`, or `mask_model`
+            and `image_model` of a :class:`TwoStageCascade`; and `super_resolution`, which may be None.
+        classes: K names.
+        palette: K RGB colours.
+        requests: The source of fractions that the config or the folder asks for.
+        identity: What a pair folder records of each of the models.
+        card: What an exported folder says besides the networks, the fractions of the training tiles among it; None
+            for two stages, which nothing steers and no folder holds.
+    """
+
+    models: Mapping[str, BaseModel | None]
+    classes: tuple[str, ...]
+    palette: list[list[int]]
+    requests: RequestSource
+    identity: dict
+    card: GeneratorCard | None = None
+
+    def cascade(self, *, device: str = 'cpu', **options) -> PairCascade | TwoStageCascade:
+        """The models, ready to draw.
+
+        Args:
+            device: Where to run.
+            **options: Others of :class:`PairCascade`; two stages take none.
+
+        Returns:
+            The cascade.
+
+        Raises:
+            ValueError: Models that do not fit each other, or options that do not fit the device.
+        """
+        kind = PairCascade if 'generator' in self.models else TwoStageCascade
+        return kind(**self.models, device=device, **options)
+
+    def choose_requests(self, *, fractions: str | None = None, target_mean: str | None = None) -> RequestSource:
+        """The source of fractions that a command line asks for.
+
+        Args:
+            fractions: Path of a table with a row for each pair, or one vector as `matrix=0.3,austenite=0.7`.
+            target_mean: Class shares of the whole set of pairs, as `defect=0.04`.
+
+        Returns:
+            The source; without arguments the generator's own.
+
+        Raises:
+            FileNotFoundError: No such table.
+            ValueError: Both were given, one that does not fit the classes, or one for two stages.
+        """
+        if fractions and target_mean:
+            raise ValueError('Fractions for each pair and a mean of all pairs exclude each other; give one of them.')
+        if not (fractions or target_mean):
+            return self.requests
+        if self.card is None:
+            raise ValueError('Two-stage baselines cannot be steered: leave out fractions and a mean of all pairs.')
+        if fractions:
+            return RequestedFractions.from_argument(fractions, self.classes)
+        settings = self.card.fraction_settings
+        jitter = {key: settings[key] for key in ('sigma', 'epsilon') if key in settings}
+        return FractionPlanner(self.card.vectors, self.classes, parse_shares(target_mean), **jitter)
+
+
+def open_generator(
+    source: str | Path,
+    checkpoint: str | None = None,
+    *,
+    image_config: str | None = None,
+    image_checkpoint: str | None = None,
+    sr_config: str | None = None,
+    sr_checkpoint: str | None = None,
     sampler: str | None = None,
     steps: int | None = None,
-) -> PairDiffusion:
-    """A trained model of a config; EMA weights, where training kept them, as MMEngine stores them in `state_dict`.
+    cfg_options: Mapping | None = None,
+    image_cfg_options: Mapping | None = None,
+    sr_cfg_options: Mapping | None = None,
+) -> OpenedGenerator:
+    """Opens a trained generator, as the command lines of the tools name it.
 
     Args:
-        config: Config whose `model` is a :class:`PairDiffusion`.
-        checkpoint: File written by `tools/train.py`.
-        kind: What it must be.
-        sampler: Short name of a sampler in place of the config's.
-        steps: Number of steps in place of the sampler's.
+        source: A folder that `tools/export_generator.py` wrote, or a config: of a generator, or with an image config
+            of a mask model.
+        checkpoint: Weights for the config.
+        image_config: Config of an image model, the second stage of a baseline; with a config alone.
+        image_checkpoint: Its weights.
+        sr_config: Config of a super-resolution model; with a config alone.
+        sr_checkpoint: Its weights.
+        sampler: Short name of a sampler in place of those of the models.
+        steps: Number of steps in place of the samplers'.
+        cfg_options: Settings over the config, or over those that a folder has of one: `model.` and
+            `fraction_sampler.`.
+        image_cfg_options: The same over the config of the image model.
+        sr_cfg_options: The same over the config of the super-resolution model, of a folder `model.` alone.
 
     Returns:
-        The model.
+        The generator, on the CPU.
 
     Raises:
-        FileNotFoundError: No such checkpoint.
-        ValueError: The config is of something else, the checkpoint is of another network, or an unknown sampler.
+        FileNotFoundError: Something named is not there.
+        ValueError: Arguments that do not go together, files that do not, or options that would change nothing.
     """
-    settings = resolve_sampler(config.get('model', {}).get('sampler', 'ddim'), sampler, steps)
-    model = build_model(config, kind, f'not of a {kind.__name__}', sampler=settings)
+    if Path(source).is_dir():
+        others = dict(checkpoint=checkpoint, image_config=image_config, image_checkpoint=image_checkpoint)
+        others |= dict(image_cfg_options=image_cfg_options, sr_config=sr_config, sr_checkpoint=sr_checkpoint)
+        given = [name for name, value in others.items() if value]
+        if given:
+            raise ValueError(f'{source} is an exported generator, complete in itself: leave out {", ".join(given)}.')
+        return _open_folder(Path(source), sampler, steps, cfg_options, sr_cfg_options)
+    if checkpoint is None:
+        raise ValueError(f'{source} is no folder of an exported generator; with a config, give its checkpoint as well.')
+    _check_together('super-resolution', '--sr-config', sr_config, sr_checkpoint, sr_cfg_options)
+    _check_together('second stage', '--image-config', image_config, image_checkpoint, image_cfg_options)
+    config = config_with_options(source, cfg_options, also=() if image_config else ('fraction_sampler',))
+    init_default_scope(config.get('default_scope', 'mmseg'))
+    files: dict = {'mask_model' if image_config else 'generator': (config, checkpoint)}
+    if image_config:
+        files['image_model'] = (config_with_options(image_config, image_cfg_options), image_checkpoint)
+    files['super_resolution'] = (config_with_options(sr_config, sr_cfg_options), sr_checkpoint) if sr_config else None
+    return _open_files(files, sampler, steps)
+
+
+def _open_files(
+    files: Mapping[str, tuple[Config, str] | None], sampler: str | None, steps: int | None
+) -> OpenedGenerator:
+    """Opens configs with their checkpoints, by the names of the models."""
+    configs = [pair[0] for pair in filter(None, files.values())]
+    if (sampler or steps) and not any(map(_draws_in_steps, configs)) and 'image_model' in files:
+        kinds = ' nor '.join(str(config.model.get('type')) for config in configs)
+        raise ValueError(f'Neither {kinds} draws with a sampler; leave out --sampler and --steps.')
+    models, identity = dict.fromkeys(files), dict.fromkeys(files)
+    for name in filter(files.get, files):
+        config, checkpoint = files[name]
+        models[name] = _load_model(config, checkpoint, *KINDS[name], sampler, steps)
+        identity[name] = describe_model(models[name], config)
+    config = configs[0]
+    if 'image_model' in files:
+        classes, palette = dataset_classes(training_set(config))
+        return OpenedGenerator(models, classes, palette, Unconditional(classes), identity)
+    tiles = dataset_fractions(training_set(config))
+    settings = config.get('fraction_sampler') or {}
+    requests = build_requests(settings, tiles.classes, tiles.vectors)
+    settings = canonical({key: value for key, value in settings.items() if key in FRACTION_SETTINGS})
+    data = f'{len(tiles.vectors)} tiles of a {" and a ".join(tiles.kinds)}.'
+    card = GeneratorCard(tiles.classes, tiles.palette, tiles.vectors, settings, data)
+    return OpenedGenerator(models, tiles.classes, tiles.palette, requests, identity, card)
+
+
+def _open_folder(
+    folder: Path, sampler: str | None, steps: int | None, options: Mapping | None, sr_options: Mapping | None
+) -> OpenedGenerator:
+    own = split_options(options, ('model', 'fraction_sampler'), str(folder))
+    high = split_options(sr_options, ('model',), str(folder))
+    changes = dict(generator=own['model'], super_resolution=high['model'])
+    models, card = load_models(folder, sampler=sampler, steps=steps, options=changes)
+    identity = {name: None if model is None else describe_model(model) for name, model in models.items()}
+    card = card.with_options(own['fraction_sampler'])
+    return OpenedGenerator(models, card.classes, card.palette, card.fraction_sampler(), identity, card)
+
+
+def _load_model(
+    config: Config, checkpoint: str, kind: type, otherwise: str, sampler: str | None, steps: int | None
+) -> BaseModel:
+    """A model with its weights, the averaged ones where training kept them, and with the sampler asked for."""
+    settings = {}
+    if _draws_in_steps(config):
+        settings['sampler'] = resolve_sampler(config.model.get('sampler', 'ddim'), sampler, steps)
+    model = build_model(config, kind, otherwise, **settings)
     load_weights(model, checkpoint, config)
     return model
+
+
+def _draws_in_steps(config: Config) -> bool:
+    kind = model_class(config)
+    return kind is not None and issubclass(kind, PairDiffusion)
+
+
+def _check_together(
+    name: str, option: str, config: str | None, checkpoint: str | None, options: Mapping | None
+) -> None:
+    """Refuses half of a model."""
+    if bool(config) != bool(checkpoint):
+        raise ValueError(f'Config and checkpoint of the {name} go together; one is missing.')
+    if options and not config:
+        raise ValueError(f'There is no {name} model that {", ".join(options)} could change: give {option}.')
 
 
 def training_set(config: Config) -> Mapping:
@@ -70,164 +242,3 @@ def training_set(config: Config) -> Mapping:
             'Give the config that the model was trained with.'
         )
     return dataset
-
-
-class OpenedGenerator(NamedTuple):
-    """A generator ready for a :class:`PairCascade`.
-
-    Attributes:
-        generator: The generator.
-        super_resolution: The super-resolution model, or None.
-        card: Classes, palette and fractions of the training tiles.
-        requests: The source of fractions that the config or the folder asks for.
-        description: `generator` and `super_resolution` as a pair folder records them.
-        requests_description: `requests` likewise.
-    """
-
-    generator: PFDiffSeg
-    super_resolution: PairSuperResolution | None
-    card: GeneratorCard
-    requests: RequestSource
-    description: dict
-    requests_description: dict
-
-
-def open_generator(
-    source: str | Path,
-    checkpoint: str | None = None,
-    sr_config: str | None = None,
-    sr_checkpoint: str | None = None,
-    sampler: str | None = None,
-    steps: int | None = None,
-    cfg_options: Mapping | None = None,
-    sr_cfg_options: Mapping | None = None,
-) -> OpenedGenerator:
-    """Opens what the command line of a tool names.
-
-    Args:
-        source: A folder that `tools/export_generator.py` wrote, or the config of a generator.
-        checkpoint: Weights of the generator; with a config alone.
-        sr_config: Config of the super-resolution model; with a config alone.
-        sr_checkpoint: Weights of the super-resolution model.
-        sampler: Short name of a sampler in place of those of the models.
-        steps: Number of steps in place of the samplers'.
-        cfg_options: Settings over the generator's config, or over those that a folder has of one: `model.` and
-            `fraction_sampler.`.
-        sr_cfg_options: The same over those of the super-resolution model, `model.` alone.
-
-    Returns:
-        Models, card and description.
-
-    Raises:
-        FileNotFoundError: Something named is not there.
-        ValueError: Arguments that do not go together, files that do not, or options that would change nothing.
-    """
-    if Path(source).is_dir():
-        others = dict(checkpoint=checkpoint, sr_config=sr_config, sr_checkpoint=sr_checkpoint)
-        given = [name for name, value in others.items() if value]
-        if given:
-            raise ValueError(f'{source} is an exported generator, complete in itself: leave out {", ".join(given)}.')
-        return _open_folder(Path(source), sampler, steps, cfg_options, sr_cfg_options)
-    if checkpoint is None:
-        raise ValueError(f'{source} is no folder of an exported generator; with a config, give its checkpoint as well.')
-    check_super_resolution(sr_config, sr_checkpoint, sr_cfg_options)
-    config = config_with_options(source, cfg_options, also=('fraction_sampler',))
-    init_default_scope(config.get('default_scope', 'mmseg'))
-    generator = load_generator(config, checkpoint, PFDiffSeg, sampler, steps)
-    description = dict(generator=describe_model(generator, config), super_resolution=None)
-    super_resolution = None
-    if sr_config:
-        super_resolution, description['super_resolution'] = open_super_resolution(
-            sr_config, sr_checkpoint, sampler, steps, sr_cfg_options
-        )
-    tiles = dataset_fractions(training_set(config))
-    settings = config.get('fraction_sampler') or {}
-    requests = build_requests(settings, tiles.classes, tiles.vectors)
-    described = describe_requests(requests, settings)
-    return OpenedGenerator(generator, super_resolution, card_of_config(config, tiles), requests, description, described)
-
-
-def check_super_resolution(config: str | None, checkpoint: str | None, options: Mapping | None) -> None:
-    """Refuses half of a super-resolution model.
-
-    Args:
-        config: Its config, or None.
-        checkpoint: Its weights, or None.
-        options: Settings over its config, or None.
-
-    Raises:
-        ValueError: One is there without the others that it needs.
-    """
-    if bool(config) != bool(checkpoint):
-        raise ValueError('Config and checkpoint of the super-resolution go together; one is missing.')
-    if options and not config:
-        raise ValueError(
-            f'There is no super-resolution model that {", ".join(options)} could change: give --sr-config.'
-        )
-
-
-def open_super_resolution(
-    config: str,
-    checkpoint: str,
-    sampler: str | None = None,
-    steps: int | None = None,
-    cfg_options: Mapping | None = None,
-) -> tuple[PairSuperResolution, dict]:
-    """Opens a super-resolution model, whatever draws the pairs that it enlarges.
-
-    Args:
-        config: Its config.
-        checkpoint: Its weights.
-        sampler: Short name of a sampler in place of the config's.
-        steps: Number of steps in place of the sampler's.
-        cfg_options: Settings over the config.
-
-    Returns:
-        The model, and what a pair folder records of it.
-
-    Raises:
-        FileNotFoundError: Something named is not there.
-        ValueError: A config of something else, or weights that do not fit.
-    """
-    high = config_with_options(config, cfg_options)
-    model = load_generator(high, checkpoint, PairSuperResolution, sampler, steps)
-    return model, describe_model(model, high)
-
-
-def card_of_config(config: Config, tiles: TileFractions) -> GeneratorCard:
-    """The card of a generator, from its config.
-
-    Args:
-        config: Its config.
-        tiles: Its training tiles.
-
-    Returns:
-        The card; licence not stated. Of a source of fractions that is not ours it keeps the vectors alone.
-    """
-    settings = config.get('fraction_sampler') or {}
-    if settings.get('type', 'FractionSampler') not in KNOWN_SOURCES:
-        settings = {}
-    settings = {key: value for key, value in settings.items() if key in FRACTION_SETTINGS}
-    return GeneratorCard(
-        classes=tiles.classes,
-        palette=tiles.palette,
-        vectors=tiles.vectors,
-        # Plain lists and dicts, as they come back from a file.
-        fraction_settings=json.loads(json.dumps(settings)),
-        data=f'{len(tiles.vectors)} tiles of a {" and a ".join(tiles.kinds)}.',
-    )
-
-
-def _open_folder(
-    folder: Path, sampler: str | None, steps: int | None, options: Mapping | None, sr_options: Mapping | None
-) -> OpenedGenerator:
-    own = split_options(options, ('model', 'fraction_sampler'), str(folder))
-    high = split_options(sr_options, ('model',), str(folder))
-    parts = load_parts(folder, sampler, steps, own['model'], high['model'])
-    description = {
-        name: None if model is None else describe_model(model)
-        for name, model in (('generator', parts.generator), ('super_resolution', parts.super_resolution))
-    }
-    card = parts.card.with_options(own['fraction_sampler'])
-    requests = build_requests(card.source_settings(), card.classes, card.vectors)
-    return OpenedGenerator(*parts._replace(card=card), requests, description, describe_requests(requests))

@@ -90,27 +90,27 @@ def split_options(options: Mapping[str, Any] | None, known: tuple[str, ...], pla
 
 def _check_known(settings: Mapping, key: str) -> None:
     """Refuses a key that names no setting."""
-    names, found = key.split('.'), settings
+    names, value = key.split('.'), settings
     for depth, name in enumerate(names):
-        if isinstance(found, Mapping) and name in found:
-            found = found[name]
-        elif isinstance(found, list) and name in map(str, range(len(found))):
-            found = found[int(name)]
+        if isinstance(value, Mapping) and name in value:
+            value = value[name]
+        elif isinstance(value, list) and name in map(str, range(len(value))):
+            value = value[int(name)]
         elif depth == 1 and names[0] in OPEN_SETTINGS:
             return
         else:
-            there = ', '.join(map(str, found)) if isinstance(found, Mapping) else repr(found)[:100]
+            there = ', '.join(map(str, value)) if isinstance(value, Mapping) else repr(value)[:100]
             raise ValueError(f'there is no setting model.{key}, but {there}.')
 
 
-def add_generator_arguments(parser: argparse.ArgumentParser, one_sampler: bool = True) -> None:
+def add_generator_arguments(parser: argparse.ArgumentParser, *, one_sampler: bool = True) -> None:
     """Adds the options that name a trained generator and say where it runs.
 
     Args:
         parser: Gets the options.
         one_sampler: Also --sampler and --steps.
     """
-    parser.add_argument('config', metavar='CONFIG|FOLDER', help='config of the generator, or an exported generator')
+    parser.add_argument('source', metavar='CONFIG|FOLDER', help='config of the generator, or an exported generator')
     parser.add_argument('checkpoint', nargs='?', help='weights of the generator, with a config')
     parser.add_argument('--sr-config', help='config of the super-resolution model; without it pairs stay small')
     parser.add_argument('--sr-checkpoint', help='weights of the super-resolution model')
@@ -138,6 +138,7 @@ def check_generator_arguments(parser: argparse.ArgumentParser, args: argparse.Na
     check_device(parser, args.device)
 
 
-def generator_files(args: argparse.Namespace) -> tuple[str | None, ...]:
-    """The first four arguments of `open_generator`."""
-    return args.config, args.checkpoint, args.sr_config, args.sr_checkpoint
+def generator_arguments(args: argparse.Namespace) -> dict[str, Any]:
+    """The arguments of `open_generator` that a command line has."""
+    names = [f'{prefix}{name}' for prefix in ('', 'image_', 'sr_') for name in ('config', 'checkpoint', 'cfg_options')]
+    return {name: getattr(args, name) for name in ('source', 'sampler', 'steps', *names) if name in args}

@@ -1,4 +1,9 @@
-"""The constructor arguments of a trained model, read from it as JSON-like settings, and a model built from them."""
+"""Settings of a trained model: its constructor arguments, read from it, JSON-like, and a model built from them.
+
+The resolved config does not do for this: it lacks the defaults, so that equal networks would have several identities,
+and what was changed after building, such as the sampler. diffusers' ConfigMixin, too, keeps what a constructor was
+given, in whatever form, and not what the model became.
+"""
 
 import inspect
 from collections.abc import Mapping
@@ -128,7 +133,7 @@ def _arguments(owner: Any, known: Mapping[str, Any], drop: tuple[str, ...] = ())
         if name not in known and not hasattr(owner, name):
             raise TypeError(
                 f'{type(owner).__name__} does not tell its argument {name!r}: keep it as an attribute of that name, '
-                'or read it in model_settings.py.'
+                'or read it in settings.py.'
             )
         arguments[name] = known[name] if name in known else getattr(owner, name)
     return arguments

@@ -1,4 +1,4 @@
-"""A model of a config with the weights of a checkpoint."""
+"""Models of configs, with the weights of checkpoints."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,13 +13,13 @@ from ..registry import class_of
 PARALLEL = 'module.'  # before the names of weights that torch's parallel models save
 
 
-def build_model(config: Config, kind: type[nn.Module], name: str, **settings) -> nn.Module:
+def build_model(config: Config, kind: type, otherwise: str, **settings) -> nn.Module:
     """The model of a config, with random weights.
 
     Args:
         config: Has `model`.
-        kind: What the model must be.
-        name: What that is called in the message.
+        kind: Class or protocol that the model must be of.
+        otherwise: How the message about one that is not goes on, as `not of a PFDiffSeg`.
         **settings: Arguments of the model in place of the config's.
 
     Returns:
@@ -28,15 +28,15 @@ def build_model(config: Config, kind: type[nn.Module], name: str, **settings) ->
     Raises:
         ValueError: The config is of something else, or has settings that the model does not take.
     """
-    found = model_class(config)
-    if found is None or not issubclass(found, kind):
-        told = found.__name__ if found else f'model that nobody knows ({str(config.get("model"))[:100]})'
-        raise ValueError(f'{config.filename} is the config of a {told}, {name}.')
+    built = model_class(config)
+    if built is None or not issubclass(built, kind):
+        of = built.__name__ if built else f'model that nobody knows ({str(config.get("model"))[:100]})'
+        raise ValueError(f'{config.filename} is the config of a {of}, {otherwise}.')
     try:
         return MODELS.build({**config.model, **settings})
     except (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
         raise ValueError(
-            f'{config.filename}: no {found.__name__} can be built with these settings of `model` ({error}). Look at '
+            f'{config.filename}: no {built.__name__} can be built with these settings of `model` ({error}). Look at '
             'the config, and at the options given over it.'
         ) from error
 

@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from mmengine.config import Config
 
 from ..checkpoints.open import training_set
-from ..checkpoints.requests import build_requests
 from ..checkpoints.weights import model_class
 from ..data.fraction_scan import TileClasses, dataset_classes, dataset_fractions, number_of_tiles
 from ..models.diffusion.base import PairDiffusion
 from ..models.diffusion.pf_diffseg import PFDiffSeg
 from ..models.gan.base import AdversarialModel
+from ..requests.base import build_requests
 from ..requests.planner import check_target_mean
 from ..requests.sampler import PAPER_GROUPS, check_groups
 

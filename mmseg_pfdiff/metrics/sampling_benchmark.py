@@ -1,7 +1,6 @@
 """What a sampler and its settings cost, and what they give: the numbers behind `tools/benchmark_sampling.py`."""
 
 import time
-from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
@@ -13,7 +12,7 @@ from ..models.generate import MAX_INVENTED, MAX_MOVED, invented_shares
 from ..models.validation import batches
 from ..phases.fractions import phase_fractions
 from ..progress import progress
-from ..requests.sampler import FractionRequest
+from ..requests.base import RequestSource
 from .distances import distances_by_kind
 from .features import LiteFeatures, image_and_mask_features
 from .fractions import fraction_errors
@@ -40,7 +39,7 @@ class DrawnPairs(NamedTuple):
 
 def draw_timed(
     cascade: PairCascade,
-    requests: Callable[[int, int], FractionRequest],
+    requests: RequestSource,
     num: int,
     seed: int = 0,
     batch_size: int = 16,
@@ -49,7 +48,7 @@ def draw_timed(
 
     Args:
         cascade: Draws them.
-        requests: (seed, index) -> the fractions asked for.
+        requests: Say what each of them shall be.
         num: Number of pairs.
         seed: Seed of the run.
         batch_size: Pairs drawn together.
@@ -57,7 +56,7 @@ def draw_timed(
     Returns:
         The pairs.
     """
-    targets = torch.stack([requests(seed, index).fractions for index in range(num)])
+    targets = torch.stack([requests(seed, index).target for index in range(num)])
     if cascade.device.type != 'cpu':
         cascade.draw(targets[:batch_size], seed, range(num)[:batch_size])
     start = time.perf_counter()

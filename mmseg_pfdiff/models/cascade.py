@@ -1,4 +1,4 @@
-"""PairCascade: phase fractions to finished pairs, sample i from seed i."""
+"""PairCascade: from phase fractions to finished pairs, pair i a function of its fractions, the seed and i."""
 
 from collections.abc import Sequence
 
@@ -36,6 +36,7 @@ class PairCascade:
         self,
         generator: PFDiffSeg,
         super_resolution: PairSuperResolution | None = None,
+        *,
         device: str = 'cpu',
         exact: bool = True,
         speck_area: int = 0,
@@ -65,12 +66,12 @@ class PairCascade:
         return (self.super_resolution or self.generator).data_preprocessor.size
 
     def __call__(
-        self, fractions: Tensor | Sequence[Sequence[float]], seed: int = 0, indices: Sequence[int] | None = None
+        self, target: Tensor | Sequence[Sequence[float]], seed: int = 0, indices: Sequence[int] | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Draws one pair for each fraction vector: `images, labels = cascade(fractions, seed=0)`.
+        """Draws one pair for each fraction vector: `images, labels = cascade(target, seed=0)`.
 
         Args:
-            fractions: As of :meth:`draw`, or anything that becomes such a tensor.
+            target: As of :meth:`draw`, or anything that becomes such a tensor.
             seed: As of :meth:`draw`.
             indices: As of :meth:`draw`; default: 0..N-1.
 
@@ -80,16 +81,17 @@ class PairCascade:
         Raises:
             ValueError: As of :meth:`draw`.
         """
-        fractions = torch.as_tensor(fractions)
-        pairs = self.draw(fractions, seed, range(len(fractions)) if indices is None else indices)
+        target = torch.as_tensor(target)
+        pairs = self.draw(target, seed, range(len(target)) if indices is None else indices)
         return pairs.images, pairs.labels
 
     @torch.no_grad()
     def draw(
         self,
-        fractions: Tensor,
+        target: Tensor,
         seed: int,
         indices: Sequence[int],
+        *,
         size: tuple[int, int] | None = None,
         window_batch: int = 16,
     ) -> DecodedPairs:
@@ -98,7 +100,7 @@ class PairCascade:
         Batches of another size give the same pairs up to the rounding of the kernels.
 
         Args:
-            fractions: c', (N, K) float, each row sums to 1.
+            target: c', (N, K) float, the fractions asked for; each row sums to 1.
             seed: Seed of the run, >= 0.
             indices: N indices, >= 0.
             size: Height and width of the pairs; default: those of the training tiles.
@@ -111,19 +113,19 @@ class PairCascade:
             ValueError: Fractions of the wrong shape, negative, or not summing to 1; or a size below that of a tile.
         """
         num_classes = self.generator.data_preprocessor.codec.num_classes
-        if fractions.shape != (len(indices), num_classes):
+        if target.shape != (len(indices), num_classes):
             raise ValueError(
-                f'fractions must be ({len(indices)}, {num_classes}): one row for each index, one column for each '
-                f'class; got {tuple(fractions.shape)}.'
+                f'target must be ({len(indices)}, {num_classes}): one row for each index, one column for each '
+                f'class; got {tuple(target.shape)}.'
             )
-        check_fractions(fractions)
+        check_fractions(target)
         size = size or (self.tile_size, self.tile_size)
         self.check_size(size)
-        pairs = self._draw(fractions.float().to(self.device), seed, indices, size, window_batch)
+        pairs = self._draw(target.float().to(self.device), seed, indices, size, window_batch)
         model = self.super_resolution or self.generator
         pairs = pairs[..., : size[0], : size[1]]
-        asked = fractions.to(self.device) if self.exact else None
-        decoded = model.data_preprocessor.decode(pairs, asked, self.speck_area)
+        exactly = target.to(self.device) if self.exact else None
+        decoded = model.data_preprocessor.decode(pairs, exactly, self.speck_area)
         return DecodedPairs(*(part.cpu() for part in decoded))
 
     def check_size(self, size: tuple[int, int]) -> None:

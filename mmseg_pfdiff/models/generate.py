@@ -12,10 +12,11 @@ from ..pairs.rows import PairRow
 from ..pairs.writer import PairWriter
 from ..phases.fractions import phase_fractions
 from ..progress import progress
-from ..requests.sampler import FractionRequest
+from ..requests.base import FractionRequest, RequestSource
 from ..requests.support import FractionSupport
 from .cascade import PairCascade
 from .preprocessor import DecodedPairs
+from .two_stage import TwoStageCascade
 from .validation import batches
 
 MAX_MOVED = 0.03
@@ -58,7 +59,6 @@ class PairRecorder:
     Args:
         cascade: What draws the pairs.
         classes: K names.
-        seed: Seed of the run.
         max_moved: Largest share of pixels that may have moved. A pair beyond it is marked as not kept: its image no
             longer shows what its mask says.
         max_invented: Largest share of a class's pixels that may have moved into it: else that phase is in the mask
@@ -71,9 +71,9 @@ class PairRecorder:
 
     def __init__(
         self,
-        cascade: PairCascade,
+        cascade: PairCascade | TwoStageCascade,
         classes: Sequence[str],
-        seed: int,
+        *,
         max_moved: float = MAX_MOVED,
         max_invented: float = MAX_INVENTED,
         support: FractionSupport | None = None,
@@ -81,30 +81,33 @@ class PairRecorder:
         for name, share in (('max_moved', max_moved), ('max_invented', max_invented)):
             if not 0 <= share <= 1:
                 raise ValueError(f'{name} must be a share in [0, 1], got {share}.')
-        self.cascade, self.classes, self.seed = cascade, tuple(classes), seed
+        self.cascade, self.classes = cascade, tuple(classes)
         self.max_moved, self.max_invented, self.support = max_moved, max_invented, support
 
-    def __call__(self, asked: Sequence[FractionRequest], pairs: DecodedPairs, indices: Sequence[int]) -> list[PairRow]:
+    def __call__(
+        self, seed: int, indices: Sequence[int], requests: Sequence[FractionRequest], pairs: DecodedPairs
+    ) -> list[PairRow]:
         """The rows of N pairs.
 
         Args:
-            asked: N requests.
-            pairs: N pairs.
+            seed: Seed of the run.
             indices: N indices.
+            requests: What was asked for, N times.
+            pairs: N pairs.
 
         Returns:
             N rows.
         """
-        targets = torch.stack([request.fractions for request in asked])
+        targets = torch.stack([request.target for request in requests])
         measured = phase_fractions(pairs.labels, len(self.classes))
         invented = invented_shares(pairs.labels, pairs.plain, len(self.classes))
         measures = self._measures(targets, pairs, invented)
-        reasons = [self._reason(found, shares) for found, shares in zip(measures, invented, strict=True)]
+        reasons = [self._reason(numbers, shares) for numbers, shares in zip(measures, invented, strict=True)]
         return [
             PairRow(
                 index,
-                self.seed,
-                asked[n].group,
+                seed,
+                requests[n].group,
                 tuple(targets[n].tolist()),
                 tuple(measured[n].tolist()),
                 kept=not reasons[n],
@@ -128,23 +131,24 @@ class PairRecorder:
         moved = pairs.labels != pairs.plain
         measures = []
         for n in range(len(targets)):
-            found = {f'plain_{name}': value for name, value in zip(self.classes, plain[n], strict=True)}
-            found['moved'] = moved[n].double().mean().item()
-            found['moved_margin'] = pairs.margins[n][moved[n]].mean().item() if moved[n].any() else 0.0
-            found['invented'] = invented[n].max().item()
-            found['seam'] = self.cascade.seam_score(pairs.images[n])
-            measures.append(found)
+            numbers = {f'plain_{name}': value for name, value in zip(self.classes, plain[n], strict=True)}
+            numbers['moved'] = moved[n].double().mean().item()
+            numbers['moved_margin'] = pairs.margins[n][moved[n]].mean().item() if moved[n].any() else 0.0
+            numbers['invented'] = invented[n].max().item()
+            numbers['seam'] = self.cascade.seam_score(pairs.images[n])
+            measures.append(numbers)
         if self.support is not None:
-            for found, distance in zip(measures, self.support(targets).tolist(), strict=True):
-                found['support_distance'] = distance
-                found['out_of_support'] = int(distance > self.support.limit)
+            for numbers, distance in zip(measures, self.support(targets).tolist(), strict=True):
+                numbers['support_distance'] = distance
+                numbers['out_of_support'] = int(distance > self.support.limit)
         return measures
 
 
 def generate_pairs(
-    cascade: PairCascade,
-    requests: Callable[[int, int], FractionRequest],
+    cascade: PairCascade | TwoStageCascade,
+    source: RequestSource,
     folder: PairFolder,
+    *,
     num: int,
     seed: int,
     batch_size: int,
@@ -155,7 +159,7 @@ def generate_pairs(
 
     Args:
         cascade: Draws them.
-        requests: (seed, index) -> the fractions asked for, e.g. a :class:`FractionSampler`.
+        source: Says what each of them shall be.
         folder: Where to.
         num: Pairs the folder shall hold.
         seed: Seed of the run, >= 0.
@@ -171,7 +175,7 @@ def generate_pairs(
     """
     if num < 1 or batch_size < 1:
         raise ValueError(f'num and batch_size must be at least 1; got num={num}, batch_size={batch_size}.')
-    record = record or PairRecorder(cascade, folder.classes, seed)
+    record = record or PairRecorder(cascade, folder.classes)
     rank, world_size = get_dist_info()
     missing = folder.missing(num)
     # All processes have looked before any writes: they deal out the same list.
@@ -183,10 +187,10 @@ def generate_pairs(
         progress(total=len(share), desc='pairs', unit='pair', disable=rank > 0) as bar,
     ):
         for indices in batches(share, together):
-            asked = [requests(seed, index) for index in indices]
-            targets = torch.stack([request.fractions for request in asked])
-            pairs = cascade.draw(targets, seed, indices, size, batch_size)
-            for n, row in enumerate(record(asked, pairs, indices)):
+            requests = [source(seed, index) for index in indices]
+            targets = torch.stack([request.target for request in requests])
+            pairs = cascade.draw(targets, seed, indices, size=size, window_batch=batch_size)
+            for n, row in enumerate(record(seed, indices, requests, pairs)):
                 writer.put(row, pairs.images[n].numpy(), pairs.labels[n].numpy())
             bar.update(len(indices))
     barrier()

@@ -1,17 +1,17 @@
 """The two-stage baselines: a model that draws masks, and one that draws an image for each."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
-from ..requests.sampler import FractionRequest
 from .cascade import check_fit
 from .diffusion.super_resolution import PairSuperResolution
 from .preprocessor import DecodedPairs
 
 
+@runtime_checkable
 class MaskModel(Protocol):
     """Draws label maps: `MaskDiffusion`, `DCGAN`."""
 
@@ -19,6 +19,7 @@ class MaskModel(Protocol):
         """(N, H, W) uint8, sample i from (seed, i)."""
 
 
+@runtime_checkable
 class ImageModel(Protocol):
     """Draws images for label maps: `MaskToImageDiffusion`, `Pix2PixHD`."""
 
@@ -46,6 +47,7 @@ class TwoStageCascade:
         mask_model: MaskModel,
         image_model: ImageModel,
         super_resolution: PairSuperResolution | None = None,
+        *,
         device: str = 'cpu',
     ) -> None:
         sizes = [model.data_preprocessor.size for model in (mask_model, image_model)]
@@ -63,16 +65,17 @@ class TwoStageCascade:
 
     def draw(
         self,
-        fractions: Tensor | None,
+        target: Tensor | None,
         seed: int,
         indices: Sequence[int],
+        *,
         size: tuple[int, int] | None = None,
         window_batch: int = 16,
     ) -> DecodedPairs:
         """Draws one pair for each index, as :meth:`PairCascade.draw` does.
 
         Args:
-            fractions: Not looked at: nothing steers these models.
+            target: Not looked at: nothing steers these models.
             seed: Seed of the run, >= 0.
             indices: N indices, >= 0.
             size: Must be that of the models, or None.
@@ -101,21 +104,3 @@ class TwoStageCascade:
     def seam_score(self, image: Tensor) -> float:
         """1: there are no windows."""
         return 1.0
-
-
-class NothingAsked:
-    """Requests for models that cannot be steered: of the group 'unconditional', fractions NaN.
-
-    Args:
-        num_classes: K.
-
-    Attributes:
-        fractions: (K,) float64, NaN.
-    """
-
-    def __init__(self, num_classes: int) -> None:
-        self.fractions = torch.full((num_classes,), torch.nan, dtype=torch.float64)
-
-    def __call__(self, seed: int, index: int) -> FractionRequest:
-        """The same for every sample."""
-        return FractionRequest(self.fractions, 'unconditional')

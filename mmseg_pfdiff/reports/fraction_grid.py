@@ -45,10 +45,10 @@ def fraction_grid(cascade: PairCascade, card: GeneratorCard, number: int = 6, se
     """
     rows = []
     for phase, name in enumerate(progress(card.classes, desc='rows of pairs', unit='phase')):
-        asked = rising_fractions(card.vectors, phase, number)
-        pairs = cascade.draw(asked, seed, [phase] * number)
+        target = rising_fractions(card.vectors, phase, number)
+        pairs = cascade.draw(target, seed, [phase] * number)
         measured = phase_fractions(pairs.labels, len(card.classes))[:, phase]
-        captions = [f'{100 * a:.1f} / {100 * m:.1f} %' for a, m in zip(asked[:, phase], measured, strict=True)]
+        captions = [f'{100 * a:.1f} / {100 * m:.1f} %' for a, m in zip(target[:, phase], measured, strict=True)]
         panels = list(zip(pairs.images.numpy(), pairs.labels.numpy(), strict=True))
         row = pair_grid(panels, card.palette, captions)
         rows += [_title(name.replace('_', ' '), row.shape[1]), row]

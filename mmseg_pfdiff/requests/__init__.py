@@ -3,8 +3,9 @@
 May import `phases`.
 """
 
+from .base import FractionRequest, RequestSource, Unconditional, build_requests, number_of_pairs
 from .planner import FractionPlanner
-from .sampler import PAPER_GROUPS, FractionRequest, FractionSampler
+from .sampler import PAPER_GROUPS, FractionSampler
 from .support import FractionSupport, support_distance, support_limit
 from .table import RequestedFractions, parse_shares
 
@@ -14,7 +15,11 @@ __all__ = [
     'FractionRequest',
     'FractionSampler',
     'FractionSupport',
+    'RequestSource',
     'RequestedFractions',
+    'Unconditional',
+    'build_requests',
+    'number_of_pairs',
     'parse_shares',
     'support_distance',
     'support_limit',

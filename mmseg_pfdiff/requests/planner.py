@@ -1,6 +1,5 @@
 """FractionPlanner: fractions to generate so that a whole synthetic data set has the class shares asked for."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from numbers import Real
 
@@ -10,7 +9,7 @@ from torch import Tensor
 
 from ..phases.fractions import check_jitter, perturb_fractions, real_vectors
 from ..phases.seeding import sample_generator
-from .sampler import FractionRequest
+from .base import FractionRequest, describe_vectors
 
 # A mean within this of the target counts as reached: a hundredth of a point.
 TOLERANCE = 1e-4
@@ -50,6 +49,7 @@ class FractionPlanner:
     """
 
     group = 'planned'
+    num = None
 
     def __init__(
         self,
@@ -111,16 +111,10 @@ class FractionPlanner:
         base = self.vectors[self._order[min(place, len(self._order) - 1)]]  # the sum of the weights may round below 1
         return FractionRequest(perturb_fractions(base, self.sigma, self.epsilon, generator), self.group)
 
-    def description(self) -> dict:
+    def describe(self) -> dict:
         """What identifies these requests in a pair folder; JSON-like."""
-        return dict(
-            type=type(self).__name__,
-            vectors=len(self.vectors),
-            vectors_sha256=hashlib.sha256(self.vectors.numpy().tobytes()).hexdigest(),
-            target_mean=self.target_mean,
-            sigma=self.sigma,
-            epsilon=self.epsilon,
-        )
+        settings = dict(target_mean=self.target_mean, sigma=self.sigma, epsilon=self.epsilon)
+        return dict(type=type(self).__name__, **describe_vectors(self.vectors), **settings)
 
 
 def check_target_mean(target_mean: Mapping[str, float], classes: Sequence[str]) -> None:

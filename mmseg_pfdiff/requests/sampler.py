@@ -1,10 +1,8 @@
-"""FractionSampler: which phase fractions to generate (Section 2.2.2 of the paper)."""
+"""FractionSampler: fractions of real tiles, jittered, rare phases more often (Section 2.2.2 of the paper)."""
 
-import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from numbers import Real
-from typing import NamedTuple
 
 import torch
 from mmseg.registry import TASK_UTILS
@@ -12,6 +10,7 @@ from torch import Tensor
 
 from ..phases.fractions import check_jitter, perturb_fractions, real_vectors
 from ..phases.seeding import sample_generator
+from .base import FractionRequest, describe_vectors
 
 # The paper's mixture: 70 % from all real vectors, 20 % from those rich in MA, 10 % from those rich in defect.
 PAPER_GROUPS = (
@@ -23,13 +22,6 @@ PAPER_GROUPS = (
 MAX_GROUPS = 100
 # It stands in every row of a pair folder.
 MAX_NAME = 100
-
-
-class FractionRequest(NamedTuple):
-    """What to generate: c' (K,) float64 and the name of the group it was drawn from."""
-
-    fractions: Tensor
-    group: str
 
 
 @TASK_UTILS.register_module()
@@ -49,6 +41,8 @@ class FractionSampler:
         ValueError: Vectors or groups that do not fit the classes, shares that do not sum to 1, a group no real vector
             belongs to.
     """
+
+    num = None
 
     def __init__(
         self,
@@ -99,16 +93,10 @@ class FractionSampler:
         base = self.vectors[members[torch.randint(len(members), (), generator=generator)]]
         return FractionRequest(perturb_fractions(base, self.sigma, self.epsilon, generator), self.names[group])
 
-    def description(self) -> dict:
+    def describe(self) -> dict:
         """What identifies these requests in a pair folder; JSON-like."""
-        return dict(
-            type=type(self).__name__,
-            vectors=len(self.vectors),
-            vectors_sha256=hashlib.sha256(self.vectors.numpy().tobytes()).hexdigest(),
-            groups=self.groups,
-            sigma=self.sigma,
-            epsilon=self.epsilon,
-        )
+        settings = dict(groups=self.groups, sigma=self.sigma, epsilon=self.epsilon)
+        return dict(type=type(self).__name__, **describe_vectors(self.vectors), **settings)
 
 
 def check_groups(groups: Sequence[Mapping], classes: Sequence[str]) -> None:
@@ -127,7 +115,7 @@ def check_groups(groups: Sequence[Mapping], classes: Sequence[str]) -> None:
         _check_group(group, classes)
     total = sum(group['share'] for group in groups)
     if not math.isclose(total, 1, abs_tol=1e-6):
-        raise ValueError(f'The shares of the groups must sum to 1, got {total:g}: {[dict(one) for one in groups]}.')
+        raise ValueError(f'The shares of the groups must sum to 1, got {total:g}: {[dict(group) for group in groups]}.')
 
 
 def _check_group(group: Mapping, classes: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""Where the real fraction vectors end: how far a request lies from them."""
+"""Support of the real fraction vectors: how far from them a request lies, and how far is too far."""
 
 import math
 from collections.abc import Iterator

@@ -1,6 +1,5 @@
 """RequestedFractions: phase fractions that a person wrote down, in a table or as one line of text."""
 
-import hashlib
 import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -9,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..csv_files import read_csv
-from .sampler import FractionRequest
+from .base import FractionRequest, describe_vectors
 
 # Decimals as people type them: three shares of 0.333 are meant to be thirds.
 SUM_TOLERANCE = 1e-3
@@ -34,7 +33,7 @@ class RequestedFractions:
 
     group = 'requested'
 
-    def __init__(self, vectors: Tensor, classes: Sequence[str], repeat: bool = False) -> None:
+    def __init__(self, vectors: Tensor, classes: Sequence[str], *, repeat: bool = False) -> None:
         self.classes = tuple(classes)
         given = torch.as_tensor(vectors, dtype=torch.float64)
         if given.ndim != 2 or given.shape[1] != len(self.classes) or not len(given) or (repeat and len(given) > 1):
@@ -48,7 +47,7 @@ class RequestedFractions:
 
     @classmethod
     def from_argument(cls, argument: str, classes: Sequence[str]) -> 'RequestedFractions':
-        """What a command line says: the path of a table, or `matrix=0.3,austenite=0.7`.
+        """The requests of a command line: the path of a table, or `matrix=0.3,austenite=0.7`.
 
         Args:
             argument: A file that exists, or text with `=`.
@@ -139,10 +138,9 @@ class RequestedFractions:
             )
         return FractionRequest(self.vectors[0 if self.num is None else index], self.group)
 
-    def description(self) -> dict:
+    def describe(self) -> dict:
         """What identifies these requests in a pair folder; JSON-like."""
-        digest = hashlib.sha256(self.vectors.numpy().tobytes()).hexdigest()
-        return dict(type=type(self).__name__, vectors=len(self.vectors), vectors_sha256=digest, num=self.num)
+        return dict(type=type(self).__name__, **describe_vectors(self.vectors), num=self.num)
 
 
 def parse_shares(text: str) -> dict[str, float]:
@@ -179,12 +177,12 @@ def _number(text: str, place: str) -> float:
     return value
 
 
-def _check_names(found: Sequence[str], classes: Iterable[str], place: str, thing: str) -> None:
+def _check_names(names: Sequence[str], classes: Iterable[str], place: str, thing: str) -> None:
     """Each class once and nothing else."""
     classes = tuple(classes)
-    problems = [f'{name!r} is no class' for name in found if name not in classes]
-    problems += [f'{thing} {name!r} is missing' for name in classes if name not in found]
-    problems += [f'{name!r} stands there twice' for name in classes if found.count(name) > 1]
+    problems = [f'{name!r} is no class' for name in names if name not in classes]
+    problems += [f'{thing} {name!r} is missing' for name in classes if name not in names]
+    problems += [f'{name!r} stands there twice' for name in classes if names.count(name) > 1]
     if problems:
         raise ValueError(
             f'{place}: {"; ".join(problems)}. There must be one {thing} for each of the classes '

@@ -10,14 +10,14 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from mmseg_pfdiff.checkpoints.export import save_cascade
+from mmseg_pfdiff.checkpoints.load import load_models
 from mmseg_pfdiff.checkpoints.open import open_generator
-from mmseg_pfdiff.checkpoints.pretrained import load_parts
+from mmseg_pfdiff.checkpoints.save import save_cascade
 from mmseg_pfdiff.models.cascade import PairCascade
 from mmseg_pfdiff.models.diffusion.unet import unets_without_memory
 
 from ..generators import make_generator, make_super_resolution
-from .test_pretrained import make_card
+from .test_load import make_card
 
 WEIGHTS = 'generator/unet/diffusion_pytorch_model.safetensors'
 NESTED = []
@@ -67,7 +67,7 @@ def refused(folder):
     """Opens a folder; the message of the refusal, or None."""
     start = time.perf_counter()
     try:
-        PairCascade(*open_generator(folder)[:2])
+        open_generator(folder).cascade()
         return None
     except (ValueError, OSError) as error:
         text = str(error)
@@ -91,9 +91,9 @@ def test_any_value_may_stand_anywhere(folder, name):
         for value in rng.sample(HOSTILE, number):
             (folder / name).write_text(json.dumps(changed(content, path, value)))
             messages.append(refused(folder))
-    told = [message for message in messages if message]
-    assert all(f'{folder}' in message or 'super-resolution model' in message for message in told)
-    assert len(told) > len(messages) / 2
+    refusals = [message for message in messages if message]
+    assert all(f'{folder}' in message or 'super-resolution model' in message for message in refusals)
+    assert len(refusals) > len(messages) / 2
 
 
 CONFIG = 'generator/config.json'
@@ -175,13 +175,13 @@ def halved(tensors):
 def test_weights_of_another_kind_are_refused(folder, change, message):
     save_file(change(load_file(folder / WEIGHTS)), folder / WEIGHTS)
     with pytest.raises(ValueError, match=message) as error:
-        load_parts(folder)
+        load_models(folder)
     assert str(folder / WEIGHTS) in str(error.value) and '\n' not in str(error.value)
 
 
 def test_weights_of_half_precision_are_taken(folder):
     save_file({name: tensor.half() for name, tensor in load_file(folder / WEIGHTS).items()}, folder / WEIGHTS)
-    assert {weights.dtype for weights in load_parts(folder).generator.parameters()} == {torch.float32}
+    assert {weights.dtype for weights in load_models(folder)[0]['generator'].parameters()} == {torch.float32}
 
 
 def test_damaged_weights_are_refused(folder):

@@ -10,7 +10,7 @@ from mmseg_pfdiff.checkpoints.identity import canonical, describe_model, tensors
 from mmseg_pfdiff.checkpoints.open import open_generator
 from mmseg_pfdiff.pairs.folder import PairFolder
 
-from ..generators import make_generator
+from ..generators import make_generator, opening
 from ..running import ROOT, run_tool
 
 CONFIGS = ROOT / 'configs/small'
@@ -18,7 +18,7 @@ CONFIGS = ROOT / 'configs/small'
 
 @pytest.fixture(scope='module')
 def sources(random_generators, tmp_path_factory):
-    """The same generator and super-resolution in every form: arguments of `open_generator`."""
+    """The same generator and super-resolution in every form: files as `opening` takes them."""
     root = tmp_path_factory.mktemp('forms')
     config, checkpoint, sr_config, sr_checkpoint = map(str, random_generators)
     state = torch.load(checkpoint)['state_dict']
@@ -42,8 +42,8 @@ def sources(random_generators, tmp_path_factory):
 
 @pytest.mark.parametrize('form', ['bare', 'ema', 'exported', 'copied'])
 def test_the_same_weights_have_one_identity(sources, form):
-    first, other = open_generator(*sources['checkpoint']), open_generator(*sources[form])
-    assert first.description == other.description and first.requests_description == other.requests_description
+    first, other = (open_generator(**opening(sources[each])) for each in ('checkpoint', form))
+    assert first.identity == other.identity and first.requests.describe() == other.requests.describe()
     assert first.card.vectors.equal(other.card.vectors)
 
 

@@ -9,9 +9,7 @@ from mmengine.config import Config
 from mmseg.registry import TASK_UTILS
 
 from mmseg_pfdiff.checkpoints.open import open_generator
-from mmseg_pfdiff.checkpoints.stages import open_stages
-from mmseg_pfdiff.models.cascade import PairCascade
-from mmseg_pfdiff.requests.sampler import FractionRequest
+from mmseg_pfdiff.requests.base import FractionRequest
 
 from ..running import ROOT, run_tool
 
@@ -41,11 +39,17 @@ MODULE = '''
 class EqualShares:
     """A source of fractions of another package."""
 
+    num = None
+
     def __init__(self, vectors, classes, number):
-        self.fractions = torch.full((number,), 1 / number, dtype=torch.float64)
+        self.classes = classes
+        self.target = torch.full((number,), 1 / number, dtype=torch.float64)
 
     def __call__(self, seed, index):
-        return FractionRequest(self.fractions, 'equal')
+        return FractionRequest(self.target, 'equal')
+
+    def describe(self):
+        return dict(type='EqualShares', number=len(self.target))
 
 
 GROUPS = [dict(name='all', share=0.5), dict(name='pores', share=0.5, phase='pore', richest=0.5)]
@@ -76,7 +80,7 @@ def test_a_resolved_config_opens_as_the_one_it_was_resolved_from(random_generato
     checkpoint = str(random_generators[1])
     first = open_generator(str(TINY), checkpoint, cfg_options=options)
     second = open_generator(str(random_generators[0]), checkpoint)
-    assert first.description == second.description and first.requests_description == second.requests_description
+    assert first.identity == second.identity and first.requests.describe() == second.requests.describe()
     assert first.card.vectors.equal(second.card.vectors)
 
 
@@ -86,8 +90,8 @@ def test_a_config_with_modules_of_its_own_opens_and_is_exported(own, tmp_path):
     assert opened.card.data.endswith('Steel.') and opened.requests.names == ['all', 'pores']
     run_tool('export_generator.py', *own, tmp_path / 'out')
     again = open_generator(tmp_path / 'out')
-    assert again.description == opened.description and again.requests_description == opened.requests_description
-    pairs = [PairCascade(one.generator).draw(one.requests(0, 0).fractions[None], 0, [0]) for one in (opened, again)]
+    assert again.identity == opened.identity and again.requests.describe() == opened.requests.describe()
+    pairs = [each.cascade().draw(each.requests(0, 0).target[None], 0, [0]) for each in (opened, again)]
     assert torch.equal(pairs[0].images, pairs[1].images) and torch.equal(pairs[0].labels, pairs[1].labels)
 
 
@@ -97,9 +101,9 @@ def test_a_network_of_its_own_draws_but_is_not_exported(own, tmp_path):
     config.model.strength = 2.0
     config.dump(tmp_path / 'mine.py')
     opened = open_generator(str(tmp_path / 'mine.py'), own[1])
-    described = opened.description['generator']
+    described = opened.identity['generator']
     assert described['type'] == config.model.type and described['settings']['strength'] == 2
-    assert described['tensors_sha256'] == open_generator(*own).description['generator']['tensors_sha256']
+    assert described['tensors_sha256'] == open_generator(*own).identity['generator']['tensors_sha256']
     with pytest.raises(SystemExit, match=r'error: Models that can be written are .*got a .*Generator'):
         run_tool('export_generator.py', tmp_path / 'mine.py', own[1], tmp_path / 'out')
     assert not (tmp_path / 'out').exists()
@@ -112,9 +116,10 @@ def test_what_a_config_lacks_is_said(random_generators, tmp_path):
     with pytest.raises(ValueError, match=r'less\.py has no train_dataloader\.dataset'):
         open_generator(str(tmp_path / 'less.py'), checkpoint)
     (tmp_path / 'none.py').write_text('x = 1')
-    for opening in (open_generator, lambda *files: open_stages(*files, *files)):
+    none = str(tmp_path / 'none.py')
+    for stage in (dict(), dict(image_config=none, image_checkpoint=checkpoint)):
         with pytest.raises(ValueError, match=r'none\.py has no model'):
-            opening(str(tmp_path / 'none.py'), checkpoint)
+            open_generator(none, checkpoint, **stage)
     with pytest.raises(ValueError, match='fraction_sampler must be a dict'):
         open_generator(str(random_generators[0]), checkpoint, cfg_options=dict(fraction_sampler=3))
 
@@ -128,7 +133,7 @@ def test_checkpoints_without_weights_or_with_diverged_ones_are_named(random_gene
     state = torch.load(random_generators[1], weights_only=False)['state_dict']
     torch.save({f'module.{name}': value for name, value in state.items()}, path)
     opened = open_generator(config, str(path))
-    assert opened.description == open_generator(config, str(random_generators[1])).description
+    assert opened.identity == open_generator(config, str(random_generators[1])).identity
     name = next(name for name, value in state.items() if value.is_floating_point())
     state[name] = torch.full_like(state[name], torch.nan)
     torch.save(dict(state_dict=state), path)
@@ -141,7 +146,7 @@ def test_a_source_of_fractions_of_another_package_draws_but_is_not_exported(rand
         f"_base_ = '{random_generators[0]}'\nfraction_sampler = dict(_delete_=True, type='EqualShares', number=4)\n"
     )
     opened = open_generator(str(tmp_path / 'mine.py'), str(random_generators[1]))
-    assert opened.requests(0, 0).fractions.tolist() == [0.25] * 4
-    assert opened.requests_description == dict(type='EqualShares', settings=dict(number=4, type='EqualShares'))
+    assert opened.requests(0, 0).target.tolist() == [0.25] * 4
+    assert opened.requests.describe() == dict(type='EqualShares', number=4)
     with pytest.raises(SystemExit, match='this config has a EqualShares'):
         run_tool('export_generator.py', tmp_path / 'mine.py', random_generators[1], tmp_path / 'out')

@@ -4,9 +4,8 @@ from mmengine.config import Config
 from mmseg.registry import MODELS
 
 from mmseg_pfdiff.checkpoints.open import open_generator
-from mmseg_pfdiff.checkpoints.stages import open_stages
-from mmseg_pfdiff.models.cascade import PairCascade
 
+from ..generators import opening
 from ..running import ROOT, run_tool
 
 CONFIGS = ROOT / 'configs/small'
@@ -37,14 +36,15 @@ def exported(files, tmp_path_factory):
 )
 def test_a_folder_takes_the_options_of_its_configs(files, exported, options, sr_options):
     first, other = (
-        open_generator(*source, cfg_options=options, sr_cfg_options=sr_options) for source in (files, (exported,))
+        open_generator(**source, cfg_options=options, sr_cfg_options=sr_options)
+        for source in (opening(files), dict(source=exported))
     )
-    assert first.description == other.description and first.requests_description == other.requests_description
+    assert first.identity == other.identity and first.requests.describe() == other.requests.describe()
     plain = open_generator(exported)
-    assert (plain.description, plain.requests_description) != (other.description, other.requests_description)
-    assert torch.equal(first.requests(2, 5).fractions, other.requests(2, 5).fractions)
-    one, same = (PairCascade(*opened[:2]).draw(FRACTIONS, 0, [3]) for opened in (first, other))
-    assert torch.equal(one.images, same.images) and torch.equal(one.plain, same.plain)
+    assert (plain.identity, plain.requests.describe()) != (other.identity, other.requests.describe())
+    assert torch.equal(first.requests(2, 5).target, other.requests(2, 5).target)
+    pairs, same = (opened.cascade().draw(FRACTIONS, 0, [3]) for opened in (first, other))
+    assert torch.equal(pairs.images, same.images) and torch.equal(pairs.plain, same.plain)
 
 
 def test_options_are_exported(files, tmp_path):
@@ -54,11 +54,11 @@ def test_options_are_exported(files, tmp_path):
         '--sr-cfg-options', 'model.fraction_guidance=0.75',
     )  # fmt: skip
     opened = open_generator(str(tmp_path / 'out'))
-    assert opened.generator.guidance_scale == 1.5 and opened.requests.sigma == 0.1
-    assert opened.super_resolution.fraction_guidance.weight == 0.75
+    assert opened.models['generator'].guidance_scale == 1.5 and opened.requests.sigma == 0.1
+    assert opened.models['super_resolution'].fraction_guidance.weight == 0.75
     options = {'model.guidance_scale': 1.5, 'fraction_sampler.sigma': 0.1}
-    same = open_generator(*files, cfg_options=options, sr_cfg_options={'model.fraction_guidance': 0.75})
-    assert same.description == opened.description and same.requests_description == opened.requests_description
+    same = open_generator(**opening(files), cfg_options=options, sr_cfg_options={'model.fraction_guidance': 0.75})
+    assert same.identity == opened.identity and same.requests.describe() == opened.requests.describe()
 
 
 @pytest.mark.parametrize(
@@ -120,12 +120,24 @@ def test_each_stage_of_a_baseline_takes_its_options(demo_data, tmp_path):
         config.merge_from_dict(over)
         torch.save(MODELS.build(config.model).state_dict(), tmp_path / f'{name}.pth')
         files += [str(CONFIGS / f'{name}_tiny-64x64.py'), str(tmp_path / f'{name}.pth')]
-    stages = open_stages(*files, cfg_options=options, image_cfg_options=small)
-    assert stages.mask_model.data_preprocessor.size == stages.image_model.data_preprocessor.size == 32
-    assert stages.description['image_model']['settings']['generator']['num_blocks'] == 1
+    stages = dict(zip(('source', 'checkpoint', 'image_config', 'image_checkpoint'), files, strict=True))
+    stages |= dict(cfg_options=options, image_cfg_options=small)
+    opened = open_generator(**stages)
+    assert {name: model and model.data_preprocessor.size for name, model in opened.models.items()} == dict(
+        mask_model=32, image_model=32, super_resolution=None
+    )
+    assert opened.cascade().tile_size == 32 and opened.card is None and opened.requests.describe() == {}
+    assert opened.choose_requests() is opened.requests
+    with pytest.raises(ValueError, match='Two-stage baselines cannot be steered'):
+        opened.choose_requests(target_mean='defect=0.03')
+    assert opened.identity['image_model']['settings']['generator']['num_blocks'] == 1
     with pytest.raises(ValueError, match=r'Option modle\.x: .*pix2pixhd'):
-        open_stages(*files, cfg_options=options, image_cfg_options={'modle.x': 1})
+        open_generator(**stages | dict(image_cfg_options={'modle.x': 1}))
     with pytest.raises(ValueError, match='Neither DCGAN nor Pix2PixHD draws with a sampler'):
-        open_stages(*files, cfg_options=options, image_cfg_options=small, steps=3)
+        open_generator(**stages, steps=3)
+    with pytest.raises(ValueError, match=r'DCGAN, which is no image model .*Give the mask model first'):
+        open_generator(**stages | dict(image_config=files[0], image_cfg_options=options))
+    with pytest.raises(ValueError, match='Config and checkpoint of the second stage go together'):
+        open_generator(**stages | dict(image_checkpoint=None))
     with pytest.raises(SystemExit):
         run_tool('generate_pairs.py', *files[:2], '--out', tmp_path / 'x', '--image-cfg-options', 'model.a=1')

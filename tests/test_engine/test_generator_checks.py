@@ -94,4 +94,4 @@ def test_wrapped_data_sets_train_and_open_alike(random_generators, demo_data, tm
     wrapped = open_generator(str(tmp_path / 'wrapped.py'), str(random_generators[1]))
     plain = open_generator(*map(str, random_generators[:2]))
     assert wrapped.card.vectors.equal(plain.card.vectors) and wrapped.card.data == plain.card.data
-    assert wrapped.description == plain.description and wrapped.requests_description == plain.requests_description
+    assert wrapped.identity == plain.identity and wrapped.requests.describe() == plain.requests.describe()

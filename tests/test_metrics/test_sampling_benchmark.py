@@ -19,7 +19,7 @@ def test_the_pairs_are_those_of_the_cascade():
     requests = FractionSampler(vectors, CLASSES, groups=[dict(name='all', share=1)])
     cascade = PairCascade(make_generator())
     drawn = draw_timed(cascade, requests, 5, seed=3, batch_size=2)
-    targets = torch.stack([requests(3, index).fractions for index in range(5)])
+    targets = torch.stack([requests(3, index).target for index in range(5)])
     assert torch.equal(drawn.targets, targets) and drawn.seconds > 0
     # The last batch of five holds one pair: drawn alone here too, so that kernels round alike.
     alone = cascade.draw(targets[4:], 3, [4])

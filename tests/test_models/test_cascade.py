@@ -38,7 +38,7 @@ def test_parts_that_do_not_fit_are_named(generator):
 @pytest.mark.parametrize(
     ('fractions', 'message'),
     [
-        (torch.eye(4)[:2], r'must be \(1, 4\).*got \(2, 4\)'),
+        (torch.eye(4)[:2], r'target must be \(1, 4\).*got \(2, 4\)'),
         (torch.tensor([[0.5, 0.5, 0.5, -0.5]]), '>= 0 and sum to 1'),
         (torch.tensor([[0.5, 0.2, 0.1, 0.1]]), '>= 0 and sum to 1'),
     ],

@@ -16,7 +16,8 @@ from mmseg_pfdiff.models.preprocessor import DecodedPairs
 from mmseg_pfdiff.models.validation import batches
 from mmseg_pfdiff.pairs.folder import PairFolder
 from mmseg_pfdiff.reports.folder_summary import folder_summary
-from mmseg_pfdiff.requests.sampler import FractionRequest, FractionSampler
+from mmseg_pfdiff.requests.base import FractionRequest
+from mmseg_pfdiff.requests.sampler import FractionSampler
 from mmseg_pfdiff.requests.support import FractionSupport
 from mmseg_pfdiff.requests.table import RequestedFractions
 
@@ -36,7 +37,7 @@ def make_requests():
 def generate(root, num, batch_size=4, seed=2):
     cascade = PairCascade(make_generator())
     folder = PairFolder.create(root, DESCRIPTION)
-    return generate_pairs(cascade, make_requests(), folder, num, seed, batch_size), folder
+    return generate_pairs(cascade, make_requests(), folder, num=num, seed=seed, batch_size=batch_size), folder
 
 
 def read(folder, index):
@@ -64,7 +65,7 @@ def test_rows_say_what_the_files_hold(tmp_path):
         image, label = read(folder, row.index)
         assert image.shape == label.shape == (16, 16)
         assert row.measured == pytest.approx([(label == k).mean() for k in range(4)], abs=1e-8)
-        assert row.target == pytest.approx(requests(2, row.index).fractions.tolist(), abs=1e-8)
+        assert row.target == pytest.approx(requests(2, row.index).target.tolist(), abs=1e-8)
         assert row.group == requests(2, row.index).group
 
 
@@ -125,7 +126,7 @@ def test_an_unwritable_folder_stops_the_run_and_loses_nothing(tmp_path):
     before = (root / 'pairs.csv').read_bytes()
     cascade = PairCascade(make_generator())
     with pytest.raises(OSError, match='labels'):
-        generate_pairs(cascade, make_requests(), PairFolder(root), 9, 2, 2)
+        generate_pairs(cascade, make_requests(), PairFolder(root), num=9, seed=2, batch_size=2)
     (root / 'labels').unlink()
     (tmp_path / 'labels').rename(root / 'labels')
     assert (root / 'pairs.csv').read_bytes() == before
@@ -135,7 +136,8 @@ def test_an_unwritable_folder_stops_the_run_and_loses_nothing(tmp_path):
 def test_pairs_whose_pixels_moved_too_far_are_marked(tmp_path):
     cascade = PairCascade(make_generator())
     folder = PairFolder.create(tmp_path / 'a', DESCRIPTION)
-    generate_pairs(cascade, make_requests(), folder, 6, 2, 3, record=PairRecorder(cascade, CLASSES, 2, 0.5, 1))
+    record = PairRecorder(cascade, CLASSES, max_moved=0.5, max_invented=1)
+    generate_pairs(cascade, make_requests(), folder, num=6, seed=2, batch_size=3, record=record)
     for row in folder.rows():
         label = read(folder, row.index)[1]
         counts = np.bincount(label.ravel(), minlength=4)
@@ -155,8 +157,8 @@ def test_pairs_are_drawn_until_enough_are_kept(tmp_path):
     moved = []
 
     def draw(num, limit):
-        record = PairRecorder(cascade, CLASSES, 2, limit, 1)
-        generate_pairs(cascade, make_requests(), folder, num, 2, 8, record=record)
+        record = PairRecorder(cascade, CLASSES, max_moved=limit, max_invented=1)
+        generate_pairs(cascade, make_requests(), folder, num=num, seed=2, batch_size=8, record=record)
         moved.append(len(folder.rows()))
 
     draw(12, 1)
@@ -178,8 +180,8 @@ def test_requests_far_from_the_real_vectors_are_flagged(tmp_path):
     requests = RequestedFractions(torch.stack([vectors[0], torch.tensor([0.0, 0, 0, 1]).double()]), CLASSES)
     folder = PairFolder.create(tmp_path / 'a', DESCRIPTION)
     cascade = PairCascade(make_generator())
-    record = PairRecorder(cascade, CLASSES, 0, support=FractionSupport(vectors))
-    generate_pairs(cascade, requests, folder, 2, 0, 2, record=record)
+    record = PairRecorder(cascade, CLASSES, support=FractionSupport(vectors))
+    generate_pairs(cascade, requests, folder, num=2, seed=0, batch_size=2, record=record)
     near, far = folder.rows()
     assert near.measures['support_distance'] == 0 and near.measures['out_of_support'] == 0
     nearest = 0.5 * (vectors - torch.tensor([0.0, 0, 0, 1])).abs().sum(1).min().item()
@@ -196,12 +198,12 @@ def test_a_phase_that_was_not_drawn_is_invented():
     labels[0, :10, 5] = 3  # all of class 3
     labels[0, :4, 6] = 1  # 4 of 104 of class 1
     labels[0, 50, 7] = 2  # too few to count
-    found = invented_shares(labels, plain, 4)
-    torch.testing.assert_close(found, torch.tensor([[0, 4 / 104, 0, 1.0]], dtype=torch.float64))
-    record = PairRecorder(PairCascade(make_generator()), CLASSES, seed=0, max_moved=1)
+    shares = invented_shares(labels, plain, 4)
+    torch.testing.assert_close(shares, torch.tensor([[0, 4 / 104, 0, 1.0]], dtype=torch.float64))
+    record = PairRecorder(PairCascade(make_generator()), CLASSES, max_moved=1)
     pairs = DecodedPairs(labels, labels, torch.zeros(labels.shape), plain)
     request = FractionRequest(torch.tensor([0.9, 0.1, 0, 0]).double(), 'a')
-    [row] = record([request], pairs, [7])
+    [row] = record(0, [7], [request], pairs)
     assert not row.kept and row.reason == '100 % of the defect was not drawn but moved there'
     assert row.measures['invented'] == 1 and row.measures['moved'] == pytest.approx(0.015)
 
@@ -210,7 +212,7 @@ def test_bad_numbers(tmp_path):
     with pytest.raises(ValueError, match='num=0'):
         generate(tmp_path / 'a', 0)
     with pytest.raises(ValueError, match='max_moved must be a share'):
-        PairRecorder(PairCascade(make_generator()), CLASSES, 0, max_moved=3)
+        PairRecorder(PairCascade(make_generator()), CLASSES, max_moved=3)
 
 
 def test_batches():

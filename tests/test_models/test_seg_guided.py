@@ -2,7 +2,8 @@ import pytest
 import torch
 
 from mmseg_pfdiff.models.diffusion.seg_guided import MaskDiffusion, MaskToImageDiffusion
-from mmseg_pfdiff.models.two_stage import NothingAsked, TwoStageCascade
+from mmseg_pfdiff.models.two_stage import TwoStageCascade
+from mmseg_pfdiff.requests.base import Unconditional
 
 from ..generators import TINY_UNET, make_super_resolution
 
@@ -31,16 +32,16 @@ def test_the_loss_is_the_mse_of_the_noise_on_the_drawn_part_alone():
 
 def test_pairs_depend_on_seed_and_index_alone():
     cascade = TwoStageCascade(make(MaskDiffusion), make(MaskToImageDiffusion))
-    requests = NothingAsked(4)
-    asked = torch.stack([requests(0, n).fractions for n in range(3)])
-    pairs = cascade.draw(asked, 7, [4, 5, 6])
+    requests = Unconditional(['a', 'b', 'c', 'd'])
+    target = torch.stack([requests(0, n).target for n in range(3)])
+    pairs = cascade.draw(target, 7, [4, 5, 6])
     assert pairs.images.shape == pairs.labels.shape == (3, 16, 16)
     assert pairs.images.dtype == pairs.labels.dtype == torch.uint8 and pairs.labels.max() < 4
     assert torch.equal(pairs.labels, pairs.plain)
-    alone = cascade.draw(asked[:1], 7, [5])
+    alone = cascade.draw(target[:1], 7, [5])
     assert (alone.labels[0] != pairs.labels[1]).float().mean() < 0.02
     assert ((alone.images[0].int() - pairs.images[1].int()).abs() > 1).float().mean() < 0.02
-    assert (cascade.draw(asked[:1], 8, [5]).labels[0] != pairs.labels[1]).float().mean() > 0.2
+    assert (cascade.draw(target[:1], 8, [5]).labels[0] != pairs.labels[1]).float().mean() > 0.2
 
 
 def test_super_resolution_enlarges_the_pairs():
@@ -66,4 +67,4 @@ def test_stages_of_different_sizes_are_named():
     with pytest.raises(ValueError, match='draws 4 classes, the image model knows 3'):
         TwoStageCascade(make(MaskDiffusion), make(MaskToImageDiffusion, num_classes=3))
     with pytest.raises(ValueError, match='draw 16x16 only, got 16x32'):
-        TwoStageCascade(make(MaskDiffusion), make(MaskToImageDiffusion)).draw(None, 0, [0], (16, 32))
+        TwoStageCascade(make(MaskDiffusion), make(MaskToImageDiffusion)).draw(None, 0, [0], size=(16, 32))

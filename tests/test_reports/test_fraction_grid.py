@@ -4,7 +4,6 @@ import torch
 from PIL import Image
 
 from mmseg_pfdiff.checkpoints.open import open_generator
-from mmseg_pfdiff.models.cascade import PairCascade
 from mmseg_pfdiff.pairs.grid import write_picture
 from mmseg_pfdiff.reports.fraction_grid import fraction_grid, rising_fractions
 
@@ -35,7 +34,7 @@ def test_a_folder_draws_the_same_picture_as_its_config(random_generators, tmp_pa
     run_tool('export_generator.py', *random_generators[:2], tmp_path / 'steel')
     run_tool('fraction_grid.py', tmp_path / 'steel', '--out', tmp_path / 'a.png', '--number', 2)
     opened = open_generator(*map(str, random_generators[:2]))
-    picture = fraction_grid(PairCascade(opened.generator), opened.card, 2)
+    picture = fraction_grid(opened.cascade(), opened.card, 2)
     assert (np.array(Image.open(tmp_path / 'a.png')) == picture).all()
 
 

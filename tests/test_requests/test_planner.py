@@ -29,7 +29,7 @@ def make_vectors(n=300):
 def test_the_mean_of_many_draws_is_the_target(target, sigma):
     planner = FractionPlanner(make_vectors(), CLASSES, target, sigma=sigma)
     requests = [planner(0, index) for index in range(3000)]
-    drawn = torch.stack([request.fractions for request in requests])
+    drawn = torch.stack([request.target for request in requests])
     assert {request.group for request in requests} == {'planned'}
     torch.testing.assert_close(drawn.sum(1), torch.ones(3000, dtype=torch.float64))
     assert (drawn >= 0).all()
@@ -43,20 +43,20 @@ def test_the_mean_of_many_draws_is_the_target(target, sigma):
 def test_every_vector_is_drawn_as_often_as_its_weight_says():
     planner = FractionPlanner(make_vectors(50), CLASSES, dict(martensite_austenite=0.12), sigma=0)
     for first in (0, 777):
-        drawn = torch.stack([planner(3, index).fractions for index in range(first, first + 1000)])
+        drawn = torch.stack([planner(3, index).target for index in range(first, first + 1000)])
         counts = (drawn[:, None] - planner.vectors).abs().sum(2).lt(1e-12).sum(0)
         assert counts.sum() == 1000
         assert (counts - 1000 * planner.weights).abs().max() < 3
-    starts = {tuple(planner(seed, 0).fractions.tolist()) for seed in range(30)}
+    starts = {tuple(planner(seed, 0).target.tolist()) for seed in range(30)}
     assert len(starts) > 10, 'seeds differ'
 
 
 def test_a_request_depends_on_seed_and_index_alone():
     first, second = (FractionPlanner(make_vectors(), CLASSES, dict(defect=0.03)) for _ in range(2))
-    drawn = [first(5, index).fractions for index in (3, 1, 2)]
-    again = [second(5, index).fractions for index in (1, 2, 3)]
+    drawn = [first(5, index).target for index in (3, 1, 2)]
+    again = [second(5, index).target for index in (1, 2, 3)]
     assert torch.equal(drawn[0], again[2]) and torch.equal(drawn[1], again[0])
-    assert not torch.equal(first(5, 1).fractions, first(6, 1).fractions)
+    assert not torch.equal(first(5, 1).target, first(6, 1).target)
 
 
 def test_a_target_of_the_real_mean_draws_all_vectors_alike():

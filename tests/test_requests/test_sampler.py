@@ -24,7 +24,7 @@ def test_shares_and_groups_are_those_of_the_paper():
     assert groups.count('rich_martensite_austenite') / 3000 == pytest.approx(0.2, abs=0.03)
     assert groups.count('rich_defect') / 3000 == pytest.approx(0.1, abs=0.03)
     threshold = vectors[:, 2].sort(descending=True).values[19]
-    rich = torch.stack([r.fractions for r in drawn if r.group == 'rich_martensite_austenite'])
+    rich = torch.stack([r.target for r in drawn if r.group == 'rich_martensite_austenite'])
     assert (rich[:, 2] > threshold * 0.85).all()
     assert len(set(rich[:, 2].tolist())) > 500, 'vectors are jittered, not copied'
 
@@ -33,16 +33,16 @@ def test_a_request_depends_on_seed_and_index_alone():
     sampler = FractionSampler(make_vectors(), CLASSES)
     first = [sampler(5, index) for index in (3, 1, 2)]
     again = [FractionSampler(make_vectors(), CLASSES)(5, index) for index in (1, 2, 3)]
-    torch.testing.assert_close(first[0].fractions, again[2].fractions, rtol=0, atol=0)
-    torch.testing.assert_close(first[1].fractions, again[0].fractions, rtol=0, atol=0)
-    assert not torch.equal(sampler(5, 1).fractions, sampler(6, 1).fractions)
+    torch.testing.assert_close(first[0].target, again[2].target, rtol=0, atol=0)
+    torch.testing.assert_close(first[1].target, again[0].target, rtol=0, atol=0)
+    assert not torch.equal(sampler(5, 1).target, sampler(6, 1).target)
 
 
 def test_vectors_without_the_phase_are_never_rich_in_it():
     vectors = torch.tensor([[1.0, 0, 0, 0]] * 9 + [[0.5, 0.3, 0.1, 0.1]])
     groups = [dict(name='defect', share=1.0, phase='defect', richest=1.0)]
     sampler = FractionSampler(vectors, CLASSES, groups)
-    assert all(sampler(0, i).fractions[3] > 0.05 for i in range(20))
+    assert all(sampler(0, i).target[3] > 0.05 for i in range(20))
 
 
 @pytest.mark.parametrize(

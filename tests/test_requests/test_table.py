@@ -20,10 +20,10 @@ def test_row_i_serves_pair_i_in_the_order_of_the_classes(tmp_path):
     assert requests.num == 2 and requests.classes == CLASSES
     assert requests.vectors.dtype == torch.float64
     first, second = requests(7, 0), requests(8, 1)
-    assert first.fractions.tolist() == pytest.approx([0.3, 0.5, 0.15, 0.05], abs=1e-15)
-    assert second.fractions.tolist() == pytest.approx([0.8, 0.2, 0, 0], abs=1e-15)
+    assert first.target.tolist() == pytest.approx([0.3, 0.5, 0.15, 0.05], abs=1e-15)
+    assert second.target.tolist() == pytest.approx([0.8, 0.2, 0, 0], abs=1e-15)
     assert first.group == second.group == 'requested'
-    assert torch.equal(requests(0, 1).fractions, second.fractions), 'whatever the seed'
+    assert torch.equal(requests(0, 1).target, second.target), 'whatever the seed'
     with pytest.raises(ValueError, match=r'for 2 pairs \(0..1\), pair 2 was asked for'):
         requests(0, 2)
 
@@ -96,7 +96,7 @@ def test_one_vector_serves_every_pair():
     requests = RequestedFractions.from_argument(text, CLASSES)
     assert requests.num is None
     for seed, index in ((0, 0), (3, 10**6)):
-        assert requests(seed, index).fractions.tolist() == pytest.approx([0.3, 0.5, 0.15, 0.05], abs=1e-15)
+        assert requests(seed, index).target.tolist() == pytest.approx([0.3, 0.5, 0.15, 0.05], abs=1e-15)
 
 
 @pytest.mark.parametrize(
@@ -130,9 +130,9 @@ def test_vectors_are_checked_too():
 
 
 def test_the_description_tells_requests_apart(tmp_path):
-    one = RequestedFractions.from_csv(write(tmp_path, HEADER + '0.5,0.5,0,0\n'), CLASSES)
+    first = RequestedFractions.from_csv(write(tmp_path, HEADER + '0.5,0.5,0,0\n'), CLASSES)
     other = RequestedFractions.from_csv(write(tmp_path, HEADER + '0.4,0.6,0,0\n'), CLASSES)
     text = RequestedFractions.from_text('austenite=0.5,matrix=0.5,defect=0,martensite_austenite=0', CLASSES)
-    assert one.description() == dict(one.description(), type='RequestedFractions', vectors=1, num=1)
-    assert one.description() != other.description()
-    assert one.description() != text.description()
+    assert first.describe() == dict(first.describe(), type='RequestedFractions', vectors=1, num=1)
+    assert first.describe() != other.describe()
+    assert first.describe() != text.describe()

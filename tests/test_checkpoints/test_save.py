@@ -8,15 +8,16 @@ import time
 import pytest
 import torch
 
-from mmseg_pfdiff.checkpoints.export import check_exportable, save_cascade
-from mmseg_pfdiff.checkpoints.pretrained import load_cascade
+from mmseg_pfdiff.checkpoints.load import load_cascade
+from mmseg_pfdiff.checkpoints.save import check_exportable, save_cascade
 from mmseg_pfdiff.folder_lock import FolderInUseError, locked_folder
 from mmseg_pfdiff.models.cascade import PairCascade
 from mmseg_pfdiff.models.diffusion.pf_diffseg import PFDiffSeg
+from mmseg_pfdiff.requests.table import RequestedFractions
 
 from ..generators import make_generator, make_super_resolution
 from ..running import run_tool
-from .test_pretrained import make_card
+from .test_load import make_card
 
 FORK = multiprocessing.get_context('fork')
 
@@ -152,6 +153,7 @@ def test_what_a_reader_could_not_open_is_not_written(tmp_path):
 
 
 def test_a_source_of_fractions_that_a_reader_would_not_have():
-    check_exportable(make_card().fraction_sampler())
-    with pytest.raises(ValueError, match='this config has a function'):
-        check_exportable(lambda seed, index: None)
+    card = make_card()
+    check_exportable(card, card.fraction_sampler())
+    with pytest.raises(ValueError, match='this config has a RequestedFractions'):
+        check_exportable(card, RequestedFractions.from_text('a=1', ['a']))

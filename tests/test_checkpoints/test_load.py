@@ -5,11 +5,12 @@ import shutil
 import pytest
 import torch
 from diffusers import DDPMScheduler, UNet2DConditionModel, UNet2DModel
+from huggingface_hub import ModelCard
 from safetensors.torch import load_file, save_file
 
 from mmseg_pfdiff.checkpoints.card import GeneratorCard
-from mmseg_pfdiff.checkpoints.export import save_cascade
-from mmseg_pfdiff.checkpoints.pretrained import load_cascade, load_parts
+from mmseg_pfdiff.checkpoints.load import load_cascade, load_models
+from mmseg_pfdiff.checkpoints.save import save_cascade
 from mmseg_pfdiff.models.cascade import PairCascade
 from mmseg_pfdiff.models.diffusion.samplers import build_sampler
 
@@ -86,10 +87,11 @@ def test_what_was_changed_after_building_is_written(tmp_path):
 
 
 def test_a_sampler_may_be_chosen_anew(saved):
-    parts = load_parts(saved, 'ddim', 7)
-    for model in (parts.generator, parts.super_resolution):
+    models, _ = load_models(saved, sampler='ddim', steps=7)
+    for model in models.values():
         assert model.sampler.scheduler_class.__name__ == 'DDIMScheduler' and model.sampler.steps == 7
-    assert load_parts(saved, steps=9).generator.sampler.scheduler_class.__name__ == 'RenoiseScheduler'
+    models, _ = load_models(saved, steps=9)
+    assert models['generator'].sampler.scheduler_class.__name__ == 'RenoiseScheduler'
 
 
 def test_the_card_comes_back(saved):
@@ -97,8 +99,8 @@ def test_the_card_comes_back(saved):
     assert again.classes == card.classes and again.palette == card.palette and again.data == card.data
     assert torch.equal(again.vectors, card.vectors)
     for index in range(5):
-        one, other = (c.fraction_sampler()(1, index) for c in (card, again))
-        assert torch.equal(one.fractions, other.fractions) and one.group == other.group
+        first, second = (each.fraction_sampler()(1, index) for each in (card, again))
+        assert torch.equal(first.target, second.target) and first.group == second.group
 
 
 def test_plain_diffusers_opens_networks_and_schedule(saved):
@@ -136,6 +138,8 @@ def test_the_readme_says_what_a_user_must_know(tmp_path):
     assert f'{card.vectors[:, 3].mean():.4f}' in text
     assert 'RenoiseScheduler, 3 steps' in text and 'pairs of 16x16' in text
     assert 'super-resolution' not in text
+    data = ModelCard(text).data
+    assert (data.library_name, data.license, len(data.tags)) == ('diffusers', 'other', 3)
     # Its example is to be pasted.
     [fractions] = re.findall(r'torch\.tensor\((.*?)\)', text)
     example = torch.tensor(json.loads(fractions))

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -34,21 +34,7 @@ SCHEDULE_FILE = 'scheduler/scheduler_config.json'
 PARTS = dict(generator=PFDiffSeg, super_resolution=PairSuperResolution)
 
 
-class PretrainedParts(NamedTuple):
-    """What a folder holds.
-
-    Attributes:
-        generator: The generator.
-        super_resolution: The super-resolution model, or None.
-        card: Classes, fractions of the training tiles, data and licence.
-    """
-
-    generator: PFDiffSeg
-    super_resolution: PairSuperResolution | None
-    card: GeneratorCard
-
-
-def load_cascade(folder: str | Path, device: str = 'cpu', **options) -> PairCascade:
+def load_cascade(folder: str | Path, *, device: str = 'cpu', **options) -> PairCascade:
     """The cascade of a folder.
 
     Args:
@@ -63,19 +49,19 @@ def load_cascade(folder: str | Path, device: str = 'cpu', **options) -> PairCasc
         FileNotFoundError: A file is missing.
         ValueError: Another format, classes that are not allowed, or files that do not fit each other.
     """
-    parts = load_parts(folder)
-    cascade = PairCascade(parts.generator, parts.super_resolution, device, **options)
-    cascade.card = parts.card
+    models, card = load_models(folder)
+    cascade = PairCascade(**models, device=device, **options)
+    cascade.card = card
     return cascade
 
 
-def load_parts(
+def load_models(
     folder: str | Path,
+    *,
     sampler: str | None = None,
     steps: int | None = None,
-    options: Mapping[str, Any] | None = None,
-    sr_options: Mapping[str, Any] | None = None,
-) -> PretrainedParts:
+    options: Mapping[str, Mapping[str, Any]] | None = None,
+) -> tuple[dict[str, PairDiffusion | None], GeneratorCard]:
     """The models of a folder. Nothing in it is run: weights are safetensors, classes are looked up in a list of ours.
 
     What the files say is checked against :mod:`.limits` before anything is built, and networks get memory only where
@@ -85,11 +71,10 @@ def load_parts(
         folder: Written by :func:`~mmseg_pfdiff.checkpoints.save_cascade`.
         sampler: Short name of a sampler in place of the folder's.
         steps: Number of steps in place of the sampler's.
-        options: Settings over the generator's, by dotted key: `fraction_guidance`, `sampler.steps`.
-        sr_options: The same over the super-resolution model's.
+        options: For each of :data:`PARTS` settings over its own, by dotted key: `fraction_guidance`, `sampler.steps`.
 
     Returns:
-        Models, on the CPU, and card.
+        The models of :data:`PARTS`, on the CPU, and the card; a super-resolution model that is not there is None.
 
     Raises:
         FileNotFoundError: A file is missing.
@@ -98,22 +83,22 @@ def load_parts(
     """
     folder = Path(folder)
     index = _read(folder / INDEX_FILE)
-    found = index.get('format_version')
-    if index.get('_class_name') != 'PairCascade' or type(found) is not int or found != FORMAT_VERSION:
+    version = index.get('format_version')
+    if index.get('_class_name') != 'PairCascade' or type(version) is not int or version != FORMAT_VERSION:
         raise ValueError(
-            f'{folder / INDEX_FILE} describes a {shown(index.get("_class_name"))} of format version {shown(found)}; '
+            f'{folder / INDEX_FILE} describes a {shown(index.get("_class_name"))} of format version {shown(version)}; '
             f"this version of mmseg_pfdiff ({__version__}) reads a 'PairCascade' of format version {FORMAT_VERSION}."
         )
-    models = {}
-    for (name, kind), changes in zip(PARTS.items(), (options, sr_options), strict=True):
-        models[name] = None
+    models = dict.fromkeys(PARTS)
+    for name, kind in PARTS.items():
+        changes = (options or {}).get(name, {})
         if _class_name(folder, index, name, kind) is not None:
-            models[name] = _load_part(folder / name, kind, sampler, steps, changes or {})
+            models[name] = _load_part(folder / name, kind, sampler, steps, changes)
         elif changes:
             raise ValueError(f'Options {", ".join(changes)}: {folder} holds no {name} model that they could change.')
     with _naming(folder / CARD_FILE):
         card = parse_card(_read(folder / CARD_FILE), models['generator'])
-    return PretrainedParts(**models, card=card)
+    return models, card
 
 
 def _class_name(folder: Path, index: Mapping, name: str, kind: type) -> str | None:

@@ -1,4 +1,4 @@
-"""Writing trained generators as folders of safetensors and JSON, in the layout of diffusers."""
+"""Writing trained generators to folders of safetensors and JSON, in the layout of diffusers."""
 
 import json
 import os
@@ -14,14 +14,12 @@ from ..files import TEMPORARY, write_atomically
 from ..folder_lock import locked_folder
 from ..models.cascade import PairCascade
 from ..models.diffusion.base import PairDiffusion
-from ..requests.planner import FractionPlanner
-from ..requests.sampler import FractionSampler
+from ..requests.base import RequestSource
 from ..version import __version__
-from .card import KNOWN_SOURCES, GeneratorCard
+from .card import GeneratorCard
 from .identity import tensors_sha256
 from .limits import check_settings
-from .pretrained import CONFIG_FILE, FORMAT_VERSION, INDEX_FILE, PARTS, UNET_FILE, WEIGHTS_FILE, load_parts
-from .requests import RequestSource
+from .load import CONFIG_FILE, FORMAT_VERSION, INDEX_FILE, PARTS, UNET_FILE, WEIGHTS_FILE, load_models
 from .settings import read_settings
 
 
@@ -42,7 +40,7 @@ def save_cascade(cascade: PairCascade, folder: str | Path, card: GeneratorCard) 
     Args:
         cascade: What to write. Device, precision and `exact` are the reader's choice and are not written.
         folder: Where to; missing or empty.
-        card: What to tell of it.
+        card: What the folder says of it.
 
     Raises:
         FileExistsError: The folder holds something.
@@ -60,7 +58,7 @@ def write_cascade(cascade: PairCascade, folder: str | Path, card: GeneratorCard)
     Args:
         cascade: What to write.
         folder: Where to; missing or empty.
-        card: What to tell of it.
+        card: What the folder says of it.
 
     Raises:
         FileExistsError: The folder holds something.
@@ -87,19 +85,22 @@ def check_new_folder(folder: str | Path) -> None:
         raise FileExistsError(f'{folder} exists and is not an empty folder. Give another one.')
 
 
-def check_exportable(requests: RequestSource) -> None:
+def check_exportable(card: GeneratorCard, requests: RequestSource) -> None:
     """Refuses a source of fractions that a folder cannot hold.
 
     Args:
-        requests: The generator's own.
+        card: The generator's.
+        requests: The generator's own source.
 
     Raises:
-        ValueError: It is of another package.
+        ValueError: The reader of the card would have another source.
     """
-    if type(requests) not in (FractionSampler, FractionPlanner):
+    kind = card.source_settings()['type']
+    if requests.describe().get('type') != kind:
         raise ValueError(
-            f'An exported folder draws fractions with one of {", ".join(KNOWN_SOURCES)}, this config has a '
-            f'{type(requests).__name__}, which its reader would not have. Change the fraction_sampler of the config.'
+            'An exported folder draws fractions with a FractionSampler, or for a target_mean with a FractionPlanner; '
+            f'this config has a {type(requests).__name__}, which its reader would not have. Change the '
+            'fraction_sampler of the config.'
         )
 
 
@@ -117,12 +118,12 @@ def _write(cascade: PairCascade, folder: Path, card: GeneratorCard) -> None:
         format_version=FORMAT_VERSION,
         mmseg_pfdiff_version=__version__,
         # diffusers writes library and class of each part.
-        **{name: ['mmseg_pfdiff' if found else None, found] for name, found in classes.items()},
+        **{name: ['mmseg_pfdiff' if kind else None, kind] for name, kind in classes.items()},
     )
     _write_json(folder / INDEX_FILE, index)
-    again = load_parts(folder)
+    again, _ = load_models(folder)
     for name, model in parts.items():
-        if model is not None and tensors_sha256(model) != tensors_sha256(getattr(again, name)):
+        if model is not None and tensors_sha256(model) != tensors_sha256(again[name]):
             raise OSError(f'{folder / name / WEIGHTS_FILE} was read back with other weights. Check the disk.')
 
 
