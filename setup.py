@@ -53,7 +53,7 @@ setup(
     python_requires='>=3.10',  # `X | Y` types, zip(strict=)
     # Only our own: a stray `tests` on the path would clash with others'.
     packages=find_packages(include=['mmseg_pfdiff', 'mmseg_pfdiff.*']),
-    package_data={'mmseg_pfdiff': ['data/splits/**/*.txt', *mim_files()]},
+    package_data={'mmseg_pfdiff': ['data/splits/**/*.txt', 'reports/templates/*', *mim_files()]},
     install_requires=[
         'torch>=2.6',  # safe_globals under names of their own, see checkpoints/safe_loading.py
         'torchvision',  # whichever belongs to torch
@@ -63,6 +63,7 @@ setup(
         'opencv-python>=4.6',  # what mmcv reads images with
         'pillow>=9.4',  # writes index PNGs
         'matplotlib>=3.7',  # plots of evaluations; constrained layouts with legends outside
+        'jinja2>=3',  # pages of evaluations and comparisons
         'prettytable',  # tables of metrics, as mmseg's own
         'scikit-image>=0.20',  # connected components of label maps
         'timm>=0.9',  # EfficientNet-Lite0, whose features tell how far pairs are from real tiles

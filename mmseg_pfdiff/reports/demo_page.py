@@ -1,7 +1,7 @@
 """The page of the demo: what each step made, in pictures and in the numbers of that run."""
 
-import html
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +9,12 @@ import torch
 
 from ..data.images import read_image, read_label_map
 from ..data.metaldam.dataset import MetalDAMDataset
+from ..files import write_atomically
 from ..metrics.fractions import fraction_rows
+from ..numbers import shown
 from ..pairs.folder import PairFolder
 from ..pairs.grid import colour_labels, pair_grid
-from .html import STYLE, legend, picture, table
+from .html import legend, picture, render, table
 
 # Configs of the two segmentors, and so their work dirs.
 REAL, MIXED = 'unet_r18_128x128_real', 'unet_r18_128x128_ratio2'
@@ -30,37 +32,25 @@ def write_demo_page(out: Path) -> Path:
     folder = PairFolder(out / 'pairs')
     times = {path.stem.replace('_', ' '): float(path.read_text()) for path in (out / 'logs').glob('*.seconds')}
     reports = {'real tiles only': out / REAL, 'real tiles, and two pairs for each': out / MIXED}
-    body = [
-        '<h1>mmseg_pfdiff on a procedural data set</h1>',
-        '<p>Made by <code>make demo</code>: drawn micrographs, converted like a MetalDAM release, two small generators '
-        'trained on their tiles, pairs drawn from them, and a small U-Net trained without and with these pairs. The '
-        'networks are small and briefly trained: this page shows that the chain works, not how well it can work.</p>',
-        legend(folder.classes, folder.palette),
-        '<h2>Real tiles</h2>',
-        picture(_real_tiles(out / 'data', folder)),
-        '<h2>Generated pairs</h2>',
-        f'<p>{len(folder.rows())} pairs, {sum(row.kept for row in folder.rows())} of them kept for training, the first '
-        'of them shown; above each the percentages asked for, in the order '
-        f'{html.escape(", ".join(folder.classes))}.</p>',
-        picture(_generated(folder)),
-        '<h2>Phase fractions asked for and got</h2>',
-        _fraction_table(folder),
-        '<h2>Segmentation of the test micrographs</h2>',
-        '<p>Pairs of networks trained for minutes may well make the segmentor worse.</p>',
-        _segmentation_tables(reports),
-        picture(_predictions(out / 'data', list(reports.values()), folder)),
-        '<p>From left to right: micrograph, label map, U-Net of real tiles only, U-Net of the mix.</p>',
-        '<h2>Times</h2>',
-        table(['step', 'seconds'], [[name, f'{seconds:.0f}'] for name, seconds in sorted(times.items())]),
-        '<p>Each step was one command; its whole output lies in <code>logs/</code>:</p>',
-        _commands(out),
-        f'<p>{sum(times.values()) / 60:.1f} minutes in all.</p>',
-    ]
-    page = out / 'index.html'
-    page.write_text(
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>mmseg_pfdiff demo</title>'
-        f'<style>{STYLE}</style>{"".join(body)}</html>'
+    rows = folder.rows()
+    text = render(
+        'demo.html',
+        title='mmseg_pfdiff on a procedural data set',
+        legend=legend(folder.classes, folder.palette),
+        real_tiles=picture(_real_tiles(out / 'data', folder)),
+        number=len(rows),
+        kept=sum(row.kept for row in rows),
+        classes=folder.classes,
+        generated=picture(_generated(folder)),
+        fractions=_fraction_table(folder),
+        segmentation=_segmentation_tables(reports),
+        predictions=picture(_predictions(out / 'data', list(reports.values()), folder)),
+        times=table(['step', 'seconds'], [[name, f'{seconds:.0f}'] for name, seconds in sorted(times.items())]),
+        commands=_commands(out),
+        minutes=sum(times.values()) / 60,
     )
+    page = out / 'index.html'
+    write_atomically(page, text.encode())
     return page
 
 
@@ -68,7 +58,7 @@ def _commands(out: Path) -> str:
     """The command of each step, as its log begins with it, paths shortened."""
     logs = sorted((out / 'logs').glob('*.log'))
     lines = [log.read_text().partition('\n')[0].replace(f'{out}', 'OUT').replace(f'{Path.cwd()}/', '') for log in logs]
-    return f'<pre>{html.escape(chr(10).join(lines))}</pre>'
+    return '\n'.join(lines)
 
 
 def _grid(columns: list[list[np.ndarray]], palette, captions: list[str] | None) -> np.ndarray:
@@ -113,7 +103,7 @@ def _segmentation_tables(reports: dict[str, Path]) -> str:
     for name, work_dir in reports.items():
         for row in json.loads((work_dir / 'test.json').read_text()):
             values = (row['aAcc'], row['mIoU'], *row['IoU'].values())
-            rows.append([name, row['micrograph'], *('-' if v is None else f'{v:.2f}' for v in values)])
+            rows.append([name, row['micrograph'], *(shown(value, '.2f', math.inf) for value in values)])
     return table(head, rows)
 
 

@@ -1,28 +1,28 @@
 """Parts of a page that needs no other file: sections, tables, plots and pictures."""
 
 import base64
-import html
 import io
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import cv2
 import numpy as np
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from ..numbers import shown
 
-STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 1080px; margin: 2em auto; padding: 0 1em; color: #222; }
-img { max-width: 100%; } img.plot { max-width: none; } img.pixels { image-rendering: pixelated; }
-table { border-collapse: collapse; margin: 1em 0; font-size: 15px; }
-td, th { padding: .2em .8em; border-bottom: 1px solid #ddd; text-align: right; vertical-align: bottom; }
-td { white-space: nowrap; } .text, td:first-child, th:first-child { text-align: left; }
-pre { white-space: pre-wrap; font-size: 12px; }
-.key span { display: inline-block; width: 1em; height: 1em; border: 1px solid #888; margin: 0 .3em 0 1em; }
-.wide { overflow-x: auto; }
-"""
+# Texts are escaped, but for what these templates made.
+TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(__file__).with_name('templates')),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+)
+PARTS = TEMPLATES.get_template('parts.html').module
 DPI = 110
 
 
@@ -32,7 +32,7 @@ class Section(NamedTuple):
     Attributes:
         name: Its key in JSON, and its anchor.
         title: Its heading.
-        body: HTML.
+        body: HTML, made by the functions of this module; other texts are escaped.
         numbers: JSON-like; every number of its tables and plots.
     """
 
@@ -53,50 +53,47 @@ def page(title: str, introduction: Sequence[str], sections: Sequence[Section]) -
     Returns:
         HTML.
     """
-    contents = ''.join(f'<li><a href="#{html.escape(one.name)}">{html.escape(one.title)}</a></li>' for one in sections)
-    parts = [
-        f'<h2 id="{html.escape(one.name)}">{n}. {html.escape(one.title)}</h2>{"".join(one.body)}'
-        for n, one in enumerate(sections, 1)
-    ]
-    return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title><style>{STYLE}'
-        f'</style><h1>{html.escape(title)}</h1>{"".join(introduction)}<ol>{contents}</ol>{"".join(parts)}</html>\n'
-    )
+    return render('page.html', title=title, introduction=introduction, sections=sections)
 
 
-def paragraph(text: str) -> str:
+def render(template: str, **values) -> str:
+    """A page from one of the templates.
+
+    Args:
+        template: Its name.
+        **values: The names it uses.
+
+    Returns:
+        HTML.
+    """
+    return TEMPLATES.get_template(template).render(values) + '\n'
+
+
+def paragraph(text: str) -> Markup:
     """Plain text as a paragraph."""
-    return f'<p>{html.escape(text)}</p>'
+    return PARTS.paragraph(text)
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Markup:
     """A table of texts; numbers stand to the right, columns of words to the left."""
     rows = list(rows)
-    kinds = [' class="text"' if any(row[n][:1].isalpha() for row in rows) else '' for n in range(len(head))]
-    lines = [
-        ''.join(f'<{tag}{kind}>{html.escape(cell)}</{tag}>' for kind, cell in zip(kinds, row, strict=True))
-        for tag, row in [('th', head), *(('td', row) for row in rows)]
-    ]
-    return f'<div class="wide"><table>{"".join(f"<tr>{line}</tr>" for line in lines)}</table></div>'
+    words = [any(row[n][:1].isalpha() for row in rows) for n in range(len(head))]
+    return PARTS.table(head, rows, [Markup(' class="text"') if left else '' for left in words])
 
 
-def record_table(records: Sequence[Mapping[str, object]]) -> str:
+def record_table(records: Sequence[Mapping[str, object]]) -> Markup:
     """A table of records that all have the same names; numbers with a sensible count of digits."""
     if not records:
         return paragraph('Too few tiles or pairs for this table.')
-    return table(list(records[0]), [[shown(value) for value in one.values()] for one in records])
+    return table(list(records[0]), [[shown(value) for value in record.values()] for record in records])
 
 
-def legend(classes: Sequence[str], palette: Sequence[Sequence[int]]) -> str:
+def legend(classes: Sequence[str], palette: Sequence[Sequence[int]]) -> Markup:
     """The colours of the phases."""
-    keys = ''.join(
-        f'<span style="background:rgb{tuple(colour)}"></span>{html.escape(name)}'
-        for name, colour in zip(classes, palette, strict=True)
-    )
-    return f'<p class="key">Phases:{keys}<span style="background:#fff"></span>ignored</p>'
+    return PARTS.legend([(name, f'rgb{tuple(colour)}') for name, colour in zip(classes, palette, strict=True)])
 
 
-def picture(pixels: np.ndarray, text: str = '') -> str:
+def picture(pixels: np.ndarray, text: str = '') -> Markup:
     """An RGB picture, (H, W, 3) uint8, drawn with square pixels; `text` is what stands for it."""
     return _embedded(cv2.imencode('.png', pixels[..., ::-1])[1].tobytes(), text, 'pixels')
 
@@ -106,13 +103,13 @@ def plain_label(name: str) -> str:
     return name.replace('$', r'\$')
 
 
-def plot(figure: Figure, text: str) -> str:
+def plot(figure: Figure, text: str) -> Markup:
     """A figure of matplotlib; `text` is what stands for it where pictures are not shown."""
     file = io.BytesIO()
     # Figures made without pyplot are kept nowhere, so there is nothing to close.
     FigureCanvasAgg(figure).print_png(file)
     # With many classes it is wider than the page: rolling it keeps its words legible.
-    return f'<div class="wide">{_embedded(file.getvalue(), text, "plot")}</div>'
+    return PARTS.wide(_embedded(file.getvalue(), text, 'plot'))
 
 
 def panels(rows: int, columns: int, width: float = 2.35, height: float = 2.4, **settings) -> tuple[Figure, np.ndarray]:
@@ -130,9 +127,9 @@ def panels(rows: int, columns: int, width: float = 2.35, height: float = 2.4, **
     """
     figure = Figure((columns * width, rows * height), dpi=DPI, layout='constrained')
     axes = figure.subplots(rows, columns, squeeze=False, **settings)
-    for one in axes.flat:
-        one.tick_params(labelsize=8)
-        one.spines[['top', 'right']].set_visible(False)
+    for axis in axes.flat:
+        axis.tick_params(labelsize=8)
+        axis.spines[['top', 'right']].set_visible(False)
     return figure, axes
 
 
@@ -145,7 +142,5 @@ def shared_legend(figure: Figure, axis) -> None:
     figure.legend(handles, labels, loc='outside upper center', ncols=ncols, fontsize=9, frameon=False, markerscale=1.5)
 
 
-def _embedded(png: bytes, text: str, kind: str) -> str:
-    return (
-        f'<img class="{kind}" alt="{html.escape(text)}" src="data:image/png;base64,{base64.b64encode(png).decode()}">'
-    )
+def _embedded(png: bytes, text: str, kind: str) -> Markup:
+    return PARTS.picture(base64.b64encode(png).decode(), text, kind)
