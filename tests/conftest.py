@@ -1,7 +1,9 @@
 import gc
 import os
+import random
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import settings
@@ -33,6 +35,14 @@ settings.register_profile('suite', derandomize=True, deadline=None)
 settings.load_profile('suite')
 # As the Runner does from a config: components are looked up in mmseg's registries.
 init_default_scope('mmseg')
+
+
+@pytest.fixture(autouse=True)
+def same_random_numbers():
+    """The same random numbers in every run of a test, alone or among others."""
+    torch.manual_seed(0)
+    np.random.seed(0)
+    random.seed(0)
 
 
 @pytest.fixture(scope='session')
