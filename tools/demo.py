@@ -24,15 +24,16 @@ NUM_PAIRS = 240  # two for each of the 96 training tiles, and some for pairs tha
 def train(config: str, out: Path, *options: str) -> list[str]:
     """Command that trains one of the configs."""
     epochs = EPOCHS[config]
-    command = ['train.py', f'{CONFIGS / config}.py', '--work-dir', f'{out / config}', '--resume', '--cfg-options']
-    return [*command, f'train_cfg.max_epochs={epochs}', f'train_cfg.val_interval={epochs}', *options]
+    command = ['train.py', f'{CONFIGS / config}.py', '--work-dir', f'{out / config}', '--data', f'{out / "data"}']
+    lengths = [f'train_cfg.max_epochs={epochs}', f'train_cfg.val_interval={epochs}']
+    return [*command, '--resume', '--cfg-options', *lengths, *options]
 
 
-def test(config: str, out: Path, *options: str) -> list[str]:
+def test(config: str, out: Path) -> list[str]:
     """Command that tests a trained segmentor."""
     work_dir = out / config
     command = ['test.py', f'{CONFIGS / config}.py', checkpoint(config, out), '--work-dir', f'{work_dir}']
-    return [*command, '--out', f'{work_dir / "predictions"}', '--cfg-options', *options]
+    return [*command, '--data', f'{out / "data"}', '--out', f'{work_dir / "predictions"}']
 
 
 def checkpoint(config: str, out: Path) -> str:
@@ -43,10 +44,7 @@ def checkpoint(config: str, out: Path) -> str:
 def steps(out: Path) -> dict[str, list[str]]:
     """Name of each step -> its tool and arguments."""
     release, data, pairs = out / 'release', out / 'data', out / 'pairs'
-    tiles = [f'{part}_dataloader.dataset.data_root={data}' for part in ('train', 'val')]
-    whole = [f'{part}_dataloader.dataset.data_root={data}' for part in ('val', 'test')]
     mix = [
-        f'train_dataloader.dataset.real.data_root={data}',
         f'train_dataloader.dataset.synthetic.data_root={pairs}',
         'train_dataloader.dataset.synthetic.pipeline.2.scale=(128,128)',
     ]
@@ -55,19 +53,19 @@ def steps(out: Path) -> dict[str, list[str]]:
         *('--sr-config', f'{CONFIGS / SUPER_RESOLUTION}.py', '--sr-checkpoint', checkpoint(SUPER_RESOLUTION, out)),
         # Networks trained for minutes need fresh noise in sampling: it mends the errors of earlier steps.
         *('--out', f'{pairs}', '--num', f'{NUM_PAIRS}', '--sampler', 'renoise', '--steps', '25'),
-        *('--cfg-options', *tiles),
+        *('--cfg-options', f'train_dataloader.dataset.data_root={data}'),
     ]
     split = ['--split', f'{release / "split"}', '--tile-size', '128']
     return {
         '1 write micrographs': ['dataset_converters/make_demo_release.py', f'{release}'],
         '2 convert them': ['dataset_converters/metaldam.py', f'{release}', f'{data}', *split],
-        '3 train the generator': train(GENERATOR, out, *tiles),
-        '4 train the super-resolution': train(SUPER_RESOLUTION, out, *tiles),
+        '3 train the generator': train(GENERATOR, out),
+        '4 train the super-resolution': train(SUPER_RESOLUTION, out),
         '5 generate pairs': generate,
-        '6 train on real tiles': train(REAL, out, f'train_dataloader.dataset.data_root={data}', *whole),
-        '7 train on the mix': train(MIXED, out, *mix, *whole),
-        '8 test real': test(REAL, out, *whole),
-        '9 test mix': test(MIXED, out, *whole),
+        '6 train on real tiles': train(REAL, out),
+        '7 train on the mix': train(MIXED, out, *mix),
+        '8 test real': test(REAL, out),
+        '9 test mix': test(MIXED, out),
     }
 
 

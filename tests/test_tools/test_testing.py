@@ -33,7 +33,8 @@ def segmentor(tmp_path_factory):
             'model.backbone': dict(name='tu-mobilenetv3_small_050', depth=3),
             'model.decode_head': dict(in_channels=[3, 16, 8, 16], decoder_cfg=dict(decoder_channels=(16, 8, 4))),
             'model.test_cfg': dict(crop_size=(64, 64), stride=(32, 32), window_batch=4),
-            'test_dataloader': dict(num_workers=0, persistent_workers=False),
+            # Its folders here are made by hand, without the record that says what the classes are.
+            'test_dataloader': dict(num_workers=0, persistent_workers=False, dataset=dict(type='MetalDAMDataset')),
         }
     )
     for name in ('train', 'val'):
