@@ -53,7 +53,7 @@ def steps(out: Path) -> dict[str, list[str]]:
         *('--sr-config', f'{CONFIGS / SUPER_RESOLUTION}.py', '--sr-checkpoint', checkpoint(SUPER_RESOLUTION, out)),
         # Networks trained for minutes need fresh noise in sampling: it mends the errors of earlier steps.
         *('--out', f'{pairs}', '--num', f'{NUM_PAIRS}', '--sampler', 'renoise', '--steps', '25'),
-        *('--cfg-options', f'train_dataloader.dataset.data_root={data}'),
+        *('--data', f'{data}'),
     ]
     split = ['--split', f'{release / "split"}', '--tile-size', '128']
     return {

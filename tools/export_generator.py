@@ -11,6 +11,7 @@ from mmseg_pfdiff.checkpoints import GeneratorCard, open_generator
 from mmseg_pfdiff.checkpoints.options import generator_arguments
 from mmseg_pfdiff.checkpoints.save import check_exportable, check_new_folder, write_cascade
 from mmseg_pfdiff.command_line import ConfigOptions, run_main
+from mmseg_pfdiff.data.config_data_sets import add_data_argument
 from mmseg_pfdiff.folder_lock import locked_folder
 
 
@@ -25,7 +26,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--sr-config', help='config of the super-resolution model')
     parser.add_argument('--sr-checkpoint', help='weights of the super-resolution model')
     parser.add_argument('--licence', help='licence of the training data, for the model card')
-    parser.add_argument('--data', help='what the training data is, for the model card')
+    parser.add_argument('--description', help='what the training data are, for the model card')
+    add_data_argument(parser)
     parser.add_argument('--cfg-options', nargs='+', action=ConfigOptions, help='key=value settings over CONFIG')
     parser.add_argument('--sr-cfg-options', nargs='+', action=ConfigOptions, help='the same over the --sr-config')
     args = parser.parse_args()
@@ -38,7 +40,8 @@ def export(args: argparse.Namespace) -> GeneratorCard:
     """Writes the folder; returns its card."""
     opened = open_generator(**generator_arguments(args))
     check_exportable(opened.card, opened.requests)
-    card = opened.card._replace(**{name: getattr(args, name) for name in ('data', 'licence') if getattr(args, name)})
+    stated = dict(data=args.description, licence=args.licence)
+    card = opened.card._replace(**{name: text for name, text in stated.items() if text})
     write_cascade(opened.cascade(), args.out, card)
     return card
 

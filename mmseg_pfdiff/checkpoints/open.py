@@ -107,6 +107,7 @@ def open_generator(
     image_checkpoint: str | None = None,
     sr_config: str | None = None,
     sr_checkpoint: str | None = None,
+    data: str | None = None,
     sampler: str | None = None,
     steps: int | None = None,
     cfg_options: Mapping | None = None,
@@ -123,6 +124,7 @@ def open_generator(
         image_checkpoint: Its weights.
         sr_config: Config of a super-resolution model; with a config alone.
         sr_checkpoint: Its weights.
+        data: Root of a data set in place of those of the configs.
         sampler: Short name of a sampler in place of those of the models.
         steps: Number of steps in place of the samplers'.
         cfg_options: Settings over the config, or over those that a folder has of one: `model.` and
@@ -139,7 +141,7 @@ def open_generator(
     """
     if Path(source).is_dir():
         others = dict(checkpoint=checkpoint, image_config=image_config, image_checkpoint=image_checkpoint)
-        others |= dict(image_cfg_options=image_cfg_options, sr_config=sr_config, sr_checkpoint=sr_checkpoint)
+        others |= dict(image_cfg_options=image_cfg_options, sr_config=sr_config, sr_checkpoint=sr_checkpoint, data=data)
         given = [name for name, value in others.items() if value]
         if given:
             raise ValueError(f'{source} is an exported generator, complete in itself: leave out {", ".join(given)}.')
@@ -148,12 +150,13 @@ def open_generator(
         raise ValueError(f'{source} is no folder of an exported generator; with a config, give its checkpoint as well.')
     _check_together('super-resolution', '--sr-config', sr_config, sr_checkpoint, sr_cfg_options)
     _check_together('second stage', '--image-config', image_config, image_checkpoint, image_cfg_options)
-    config = config_with_options(source, cfg_options, also=() if image_config else ('fraction_sampler',))
+    config = config_with_options(source, cfg_options, () if image_config else ('fraction_sampler',), data)
     init_default_scope(config.get('default_scope', 'mmseg'))
     files: dict = {'mask_model' if image_config else 'generator': (config, checkpoint)}
     if image_config:
-        files['image_model'] = (config_with_options(image_config, image_cfg_options), image_checkpoint)
-    files['super_resolution'] = (config_with_options(sr_config, sr_cfg_options), sr_checkpoint) if sr_config else None
+        files['image_model'] = (config_with_options(image_config, image_cfg_options, data=data), image_checkpoint)
+    high = sr_config and config_with_options(sr_config, sr_cfg_options, data=data)
+    files['super_resolution'] = (high, sr_checkpoint) if high else None
     return _open_files(files, sampler, steps)
 
 

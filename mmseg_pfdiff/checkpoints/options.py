@@ -6,28 +6,33 @@ from typing import Any
 
 import torch
 from mmengine.config import Config
+from mmengine.dist import is_main_process
 
 from ..command_line import ConfigOptions, check_device
 from ..config_files import check_first_keys, merge_options, read_config
+from ..data.config_data_sets import add_data_argument, use_data
 from ..models.diffusion.samplers import SAMPLERS
 
 # Settings of a folder that take further arguments than those written there.
 OPEN_SETTINGS = ('sampler', 'noise_schedule')
 
 
-def config_with_options(path: str, options: Mapping[str, Any] | None = None, also: Sequence[str] = ()) -> Config:
+def config_with_options(
+    path: str, options: Mapping[str, Any] | None = None, also: Sequence[str] = (), data: str | None = None
+) -> Config:
     """A config with the options of a command line.
 
     Args:
         path: Of the config.
         options: Values by dotted key, as `--cfg-options` gives them.
         also: First keys that take effect though the config lacks them.
+        data: Root of a data set in place of those of the config, as `--data` gives it; what it changes is printed.
 
     Returns:
         The merged config.
 
     Raises:
-        FileNotFoundError: No such config.
+        FileNotFoundError: No such config, or no such data set.
         ImportError: A module that it imports is missing.
         ValueError: No config of a model, an option whose first key the config lacks, or one that does not fit the
             setting it would change.
@@ -36,6 +41,10 @@ def config_with_options(path: str, options: Mapping[str, Any] | None = None, als
     if not isinstance(config.get('model'), Mapping):
         raise ValueError(f'{path} has no model: it is no config of a generator.')
     check_first_keys(config, options, path, also)
+    if data:
+        line = use_data(config, data)
+        if is_main_process():
+            print(line)
     return merge_options(config, options, path)
 
 
@@ -117,6 +126,7 @@ def add_generator_arguments(parser: argparse.ArgumentParser, *, one_sampler: boo
     if one_sampler:
         parser.add_argument('--sampler', choices=sorted(SAMPLERS), help="in place of the configs' samplers")
         parser.add_argument('--steps', type=int, help="in place of the samplers' numbers of steps")
+    add_data_argument(parser)
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
     parser.add_argument('--cfg-options', nargs='+', action=ConfigOptions, help='key=value settings over CONFIG|FOLDER')
     parser.add_argument(
@@ -141,4 +151,4 @@ def check_generator_arguments(parser: argparse.ArgumentParser, args: argparse.Na
 def generator_arguments(args: argparse.Namespace) -> dict[str, Any]:
     """The arguments of `open_generator` that a command line has."""
     names = [f'{prefix}{name}' for prefix in ('', 'image_', 'sr_') for name in ('config', 'checkpoint', 'cfg_options')]
-    return {name: getattr(args, name) for name in ('source', 'sampler', 'steps', *names) if name in args}
+    return {name: getattr(args, name) for name in ('source', 'data', 'sampler', 'steps', *names) if name in args}

@@ -1,3 +1,5 @@
+import shutil
+
 import pytest
 import torch
 from mmengine.config import Config
@@ -141,3 +143,14 @@ def test_each_stage_of_a_baseline_takes_its_options(demo_data, tmp_path):
         open_generator(**stages | dict(image_checkpoint=None))
     with pytest.raises(SystemExit):
         run_tool('generate_pairs.py', *files[:2], '--out', tmp_path / 'x', '--image-cfg-options', 'model.a=1')
+
+
+def test_data_of_a_command_line(files, exported, demo_data, tmp_path, capsys):
+    shutil.copytree(demo_data, tmp_path / 'moved')
+    opened = open_generator(files[0], files[1], data=str(tmp_path / 'moved'))
+    assert f'Data of {tmp_path}/moved: classes matrix, ' in capsys.readouterr().out
+    assert torch.equal(opened.card.vectors, open_generator(*files[:2]).card.vectors)
+    with pytest.raises(ValueError, match=r'has no dataset\.json'):
+        open_generator(files[0], files[1], data=str(tmp_path))
+    with pytest.raises(ValueError, match='is an exported generator, complete in itself: leave out data'):
+        open_generator(exported, data=str(demo_data))

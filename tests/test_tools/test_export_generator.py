@@ -25,7 +25,7 @@ def exported(random_generators, tmp_path_factory):
     config, checkpoint, sr_config, sr_checkpoint = random_generators
     export(
         config, checkpoint, out, '--sr-config', sr_config, '--sr-checkpoint', sr_checkpoint,
-        '--licence', 'Drawn for tests, CC0.', '--data', 'Drawn micrographs.',
+        '--licence', 'Drawn for tests, CC0.', '--description', 'Drawn micrographs.',
     )  # fmt: skip
     return out
 
