@@ -1,9 +1,10 @@
-# Everything from a fresh clone: `make demo`, `make test`. `make setup` stops after the installation.
+# Everything from a fresh clone: `make demo`, `make test`, `make docs`. `make setup` stops after the installation.
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+DOCS_INSTALLED := .venv/.docs-installed
 
-.PHONY: setup test test-slow lint demo clean
+.PHONY: setup test test-slow lint docs demo clean
 
 setup: $(INSTALLED)
 
@@ -24,8 +25,16 @@ test: lint
 test-slow: setup
 	$(BIN)/python -m pytest -m slow
 
+# The site, in site/index.html; a link that leads nowhere or a page that is not listed fails.
+docs: $(DOCS_INSTALLED)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+$(DOCS_INSTALLED): setup.py | setup
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	touch $@
+
 demo: setup
 	$(BIN)/python tools/demo.py work_dirs/demo
 
 clean:
-	rm -rf .venv build dist *.egg-info work_dirs
+	rm -rf .venv build dist *.egg-info site work_dirs

@@ -1,124 +1,149 @@
-"""What the README tells a user to write works."""
+"""What README.md and the pages of docs/ tell a user to write is there: tools, options, settings, files, components."""
 
+import contextlib
+import inspect
+import io
 import re
-import shlex
-import textwrap
 from pathlib import Path
 
-import numpy as np
+import mmseg.registry
 import pytest
-import torch
 from mmengine.config import Config
-from mmseg.registry import DATASETS, MODELS
-from PIL import Image
-
-from mmseg_pfdiff.engine.generator_checks import check_generator
-from mmseg_pfdiff.metrics.real_tiles import held_out_tiles, training_tiles
-from mmseg_pfdiff.pairs.folder import PairFolder
-from mmseg_pfdiff.pairs.rows import PairRow
+from mmengine.registry import Registry
 
 from .running import run_tool
 
-CLASSES = ('ferrite', 'pearlite', 'cementite')
-PALETTE = [[0, 114, 178], [240, 228, 66], [213, 94, 0]]
 ROOT = Path(__file__).parents[1]
-README = (ROOT / 'README.md').read_text()
-SIZES = dict(train=(256, 300), val=(270, 256), test=(256, 256))
+README = ROOT / 'README.md'
+PAGES = [README, ROOT / 'CONTRIBUTING.md', *sorted((ROOT / 'docs').rglob('*.md'))]
+TOOLS = sorted(path.relative_to(ROOT / 'tools').as_posix() for path in (ROOT / 'tools').rglob('*.py'))
+# Of pip, torchrun, srun and mkdocs; and whatever Snakemake takes, behind compare.py.
+OTHER_OPTIONS = {'--no-build-isolation', '--nproc_per_node', '--nodes', '--ntasks-per-node', '--gres'}
+FORWARDING = {'compare.py'}
+every_page = pytest.mark.parametrize('page', PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
 
 
-def own_micrograph(part):
-    return np.random.default_rng(list(SIZES).index(part)).integers(0, 3, SIZES[part]).astype(np.uint8)
+def commands(page):
+    r"""Tool and arguments of each command on a page, in a block or in a line; a backslash joins lines."""
+    text = page.read_text().replace('\\\n', ' ')
+    return re.findall(r'\btools/([\w/]+\.py)([^\n`|#]*)', text)
 
 
-@pytest.fixture
-def own_data(tmp_path, monkeypatch):
-    """The README's command, run where a micrograph of each part lies; paths are from there."""
-    monkeypatch.chdir(tmp_path)
-    for part in SIZES:
-        label = own_micrograph(part)
-        for folder, pixels in (('images', label * 100), ('labels', label)):
-            path = Path('my', part, folder, f'{part}0.png')
-            path.parent.mkdir(parents=True)
-            Image.fromarray(pixels).save(path)
-    [command] = re.findall(r'python tools/(dataset_converters/micrographs\.py data/mine .*?)\n\n', README, re.DOTALL)
-    tool, *arguments = shlex.split(command.replace('\\\n', ''))
-    run_tool(tool, *arguments)
-    return Path('data/mine')
+def code_in_text(page):
+    """Pieces of code in the running text and in the tables of a page."""
+    return re.findall(r'`([^`\n]+)`', re.sub(r'```.*?```', '', page.read_text(), flags=re.DOTALL))
 
 
-def readme_config(pattern):
-    """A config that the README prints, its base where it lies."""
-    [block] = re.findall(pattern, README, re.DOTALL)
-    Path('mine.py').write_text(textwrap.dedent(block).replace('../pfdiff', str(ROOT / 'configs/pfdiff')))
-    return Config.fromfile('mine.py')
+@pytest.fixture(scope='module')
+def options_of():
+    """Tool -> the options that its --help names."""
+    options = {}
+    for tool in TOOLS:
+        with contextlib.redirect_stdout(io.StringIO()) as output, pytest.raises(SystemExit):
+            run_tool(tool, '--help')
+        options[tool] = set(re.findall(r'--[\w-]+', output.getvalue()))
+    return options
 
 
-def paths_and_classes(dataset):
-    infos = [dataset.get_data_info(index) for index in range(len(dataset))]
-    return {(info['img_path'], info['seg_map_path']) for info in infos}, dataset.metainfo['classes']
+def test_readme_fits_two_screens():
+    assert len(README.read_text().splitlines()) <= 120
 
 
-def expected_paths(*names):
-    return {tuple(str(Path('data/mine') / name.format(kind)) for kind in ('img_dir', 'ann_dir')) for name in names}
+@every_page
+def test_commands_name_tools_and_their_options(page, options_of):
+    for tool, arguments in commands(page):
+        assert tool in options_of, tool
+        if tool not in FORWARDING:
+            assert set(re.findall(r'(?<!\S)--[a-z][\w-]*', arguments)) <= options_of[tool], f'{tool}{arguments}'
 
 
-TILES = expected_paths('tiles/{}/train/train0_y0000_x0000.png', 'tiles/{}/train/train0_y0000_x0044.png')
+@every_page
+def test_options_in_the_text_are_some_tool_s(page, options_of):
+    forwards = any(tool in FORWARDING for tool, _ in commands(page))
+    known = set().union(OTHER_OPTIONS, *options_of.values())
+    options = {option for code in code_in_text(page) for option in re.findall(r'(?<!\S)--[a-z][\w-]*', code)}
+    assert forwards or options <= known, options - known
 
 
-@pytest.mark.usefixtures('own_data')
-def test_config_for_own_data():
-    config = readme_config(r'\n( +_base_ = .\.\./pfdiff/pf-diffseg.*?richest=0\.1\)\]\))\n')
-    config.model.unet = dict(block_out_channels=(8, 16), layers_per_block=1, norm_num_groups=4)
-    model = MODELS.build(config.model)
-    torch.nn.init.zeros_(model.unet.net.conv_out.weight)
-    torch.nn.init.zeros_(model.unet.net.conv_out.bias)
-    dataset = DATASETS.build(config.train_dataloader.dataset)
-    for one in (dataset, DATASETS.build(config.val_dataloader.dataset)):
-        assert paths_and_classes(one) == (TILES, CLASSES)
-    batch = model.data_preprocessor(
-        dict(
-            inputs=[dataset[0]['inputs'], dataset[1]['inputs']],
-            data_samples=[dataset[n]['data_samples'] for n in (0, 1)],
-        )
-    )
-    assert batch['inputs']['pairs'].shape == (2, 3, 128, 128)
-    # A network that says 0 misses by the noise itself, of variance 1, here of 2 x 3 x 128 x 128 numbers.
-    assert model(**batch, mode='loss')['loss_mse'].item() == pytest.approx(1, abs=0.03)
-    check_generator(config)
+@every_page
+def test_settings_in_commands_are_in_their_configs(page):
+    for _, arguments in commands(page):
+        words = arguments.split()
+        if '--cfg-options' not in words or not words[0].startswith('configs/'):
+            continue
+        config = Config.fromfile(ROOT / words[0])
+        for word in words[words.index('--cfg-options') + 1 :]:
+            if word.startswith('--') or '=' not in word:
+                break
+            *parents, _ = word.partition('=')[0].split('.')
+            setting = config
+            for name in parents:  # the last name may be new: an argument that the config leaves at its default
+                setting = setting[name]
 
 
-@pytest.mark.usefixtures('own_data')
-def test_segmentor_config_for_own_data():
-    label = own_micrograph('test')
-    pairs = PairFolder.create('data/synthetic/mine', dict(classes=CLASSES, palette=PALETTE))
-    for index in range(16):
-        pairs.write(PairRow(index, 0, 'uniform', (1, 0, 0), (1, 0, 0)), label[:128, :128], label[:128, :128])
-    config = readme_config(r'\n( +_base_ = .\.\./pfdiff/unet_r50.*?num_classes=3\)\))\n')
-    mix = config.train_dataloader.dataset
-    assert paths_and_classes(DATASETS.build(mix.real)) == (TILES, CLASSES)
-    dataset = DATASETS.build(mix)
-    assert len(dataset) == 18 and dataset[0]['inputs'].shape == dataset[17]['inputs'].shape == (3, 256, 256)
-    for part in ('val', 'test'):
-        held_out = DATASETS.build(config[f'{part}_dataloader'].dataset)
-        assert paths_and_classes(held_out) == (expected_paths(f'{{}}/{part}/{part}0.png'), CLASSES)
-        sample = held_out[0]
-        label = own_micrograph(part)
-        assert np.array_equal(sample['inputs'].numpy(), np.stack([label * 100] * 3))
-        assert np.array_equal(sample['data_samples'].gt_sem_seg.data[0].numpy(), label)
-    assert config.model.decode_head.num_classes == 3
+@every_page
+def test_files_it_names_are_there(page):
+    text = page.read_text()
+    paths = set(re.findall(r'(?<![\w./-])(?:configs|tools|mmseg_pfdiff|tests)/[\w./-]+\.\w+', text))
+    missing = {path for path in paths if not (ROOT / path).is_file() and not path.startswith('configs/mine/')}
+    assert not missing
+    names = {path.name for folder in ('configs', 'tools', 'mmseg_pfdiff') for path in (ROOT / folder).rglob('*.py')}
+    assert {code for code in code_in_text(page) if re.fullmatch(r'[\w-]+\.py', code)} <= names
 
 
-def test_own_data_serve_the_evaluation_of_pairs(own_data):
-    tiles = training_tiles(own_data, side=128, num_classes=3)
-    assert tiles.names == ['train0_y0000_x0000', 'train0_y0000_x0044'] and tiles.images.shape == (2, 128, 128)
-    for part, count in (('train', 2), ('val', 2), ('test', 1)):
-        held_out = held_out_tiles(own_data, part, side=128, num_classes=3)
-        assert held_out.images.shape == held_out.labels.shape == (count, 128, 128)
-    whole = held_out_tiles(own_data, 'test', side=256, num_classes=3)
-    assert np.array_equal(whole.labels[0], own_micrograph('test'))
-    assert np.array_equal(whole.images[0], own_micrograph('test') * 100)
+def anchors(page):
+    """Those of the headings of a page, as GitHub and mkdocs make them."""
+    headings = re.findall(r'^#+ (.+)$', page.read_text(), re.MULTILINE)
+    return {re.sub(r'[^\w\- ]', '', heading.lower()).replace(' ', '-') for heading in headings}
 
 
-@pytest.mark.parametrize('path', sorted(set(re.findall(r'(?:configs|tools|mmseg_pfdiff)/[\w./-]+\.py', README))))
-def test_files_it_names_are_there(path):
-    assert (ROOT / path).is_file()
+@every_page
+def test_links_lead_somewhere(page):
+    for target in re.findall(r'\]\((?!https?:)([^)\s]+)\)', page.read_text()):
+        path, _, anchor = target.partition('#')
+        linked = (page.parent / path) if path else page
+        assert linked.is_file(), target
+        assert not anchor or anchor in anchors(linked), target
+
+
+COMPONENT = re.compile(r'\[`(\w+)`\]\[([\w.]+)\]')
+CONFIGURATION = (ROOT / 'docs/configuration.md').read_text()
+
+
+def parameters(cls):
+    """Name -> default of what a class and those above it take."""
+    found = {}
+    for base in reversed(cls.__mro__):
+        if '__init__' in vars(base):
+            found.update(inspect.signature(base.__init__).parameters)
+    return {name: parameter.default for name, parameter in found.items()}
+
+
+def registered():
+    """Class name -> class, of all components of the package."""
+    registries = [registry for registry in vars(mmseg.registry).values() if isinstance(registry, Registry)]
+    classes = {cls for registry in registries for cls in registry.module_dict.values()}
+    return {cls.__name__: cls for cls in classes if cls.__module__.startswith('mmseg_pfdiff.')}
+
+
+def test_configuration_lists_every_component_where_it_is():
+    listed = dict(COMPONENT.findall(CONFIGURATION))
+    components = registered()
+    assert set(components) == set(listed) - {'PairUNet'}
+    for name, cls in components.items():
+        assert listed[name] == f'{cls.__module__}.{cls.__name__}'
+
+
+@pytest.mark.parametrize('row', [row for row in CONFIGURATION.splitlines() if COMPONENT.search(row) and row[0] == '|'])
+def test_configuration_tells_defaults(row):
+    first, settings = row.strip('|').split('|')[:2]
+    for name, _ in COMPONENT.findall(first):
+        defaults = parameters(registered()[name])
+        for setting, value in re.findall(r'`(\w+)=([^`]+)`', settings):
+            assert repr(defaults[setting]) == value, f'{name}.{setting}'
+
+
+def test_every_config_is_listed():
+    listed = set(code_in_text(ROOT / 'docs/configuration.md'))
+    configs = {path.name for path in (ROOT / 'configs').glob('[!_]*/*.py')}
+    assert configs <= listed | {'__init__.py'}, configs - listed
