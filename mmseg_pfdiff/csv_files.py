@@ -155,14 +155,14 @@ def read_csv(
         line = content.count(b'\n', 0, error.start) + 1
         raise ValueError(f'{path}, line {line}: no text in UTF-8. Save the table as CSV in UTF-8.') from error
 
-    told = SEPARATOR.match(text)
+    separator = SEPARATOR.match(text)
 
     def read(delimiter: str) -> Iterator[tuple[int, list[str]]]:
-        for line, cells in itertools.islice(_records(path, text, delimiter), 1 if told else 0, None):
+        for line, cells in itertools.islice(_records(path, text, delimiter), 1 if separator else 0, None):
             yield line, [cell.strip() for cell in cells] if stripped else cells
 
-    with _cells_of_any_length():  # an overlong one is told by its column
-        delimiter = _delimiter(path, read, required, told)
+    with _cells_of_any_length():  # an overlong one is named by its column
+        delimiter = _delimiter(path, read, required, separator)
         (_, header), *records = read(delimiter)
     columns = _columns(path, header)
     rows = [_row(path, line, columns, cells) for line, cells in records if any(cells)]
@@ -171,10 +171,10 @@ def read_csv(
     return CsvTable(path, list(filter(None, columns)), rows, decimal_comma)
 
 
-def _delimiter(path: Path, read: Callable, required: Sequence[str], told: re.Match | None) -> str:
+def _delimiter(path: Path, read: Callable, required: Sequence[str], separator: re.Match | None) -> str:
     """What stands between the cells: that with which the first line holds the names required."""
     missing = {}
-    for delimiter in told.groups() if told else DELIMITERS:
+    for delimiter in separator.groups() if separator else DELIMITERS:
         names = _names(read(delimiter))
         missing[delimiter] = [name for name in required if name not in names]
         if not missing[delimiter]:

@@ -15,4 +15,4 @@ def markdown_text(text: str) -> str:
     Returns:
         The same with a backslash before each sign that would mean something.
     """
-    return MARKDOWN.sub(lambda found: ''.join(f'\\{sign}' for sign in found[0]), ' '.join(text.splitlines()))
+    return MARKDOWN.sub(lambda signs: ''.join(f'\\{sign}' for sign in signs[0]), ' '.join(text.splitlines()))

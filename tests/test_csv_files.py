@@ -91,7 +91,7 @@ def test_lines_are_counted_as_an_editor_counts_them():
 
 
 @pytest.mark.parametrize(
-    ('text', 'told'),
+    ('text', 'message'),
     [
         ('', r"line 1: the column 'a' is missing"),
         ('a;c\n1;2\n', r"line 1: the column 'b' is missing"),
@@ -103,9 +103,9 @@ def test_lines_are_counted_as_an_editor_counts_them():
         (f'a,b\n1,{"x" * (MAX_CELL + 1)}\n', rf"line 2, column 'b': {MAX_CELL + 1} characters"),
     ],
 )
-def test_damage_is_told_with_its_line_and_column(text, told):
+def test_damage_is_told_with_its_line_and_column(text, message):
     before = csv.field_size_limit()
-    with pytest.raises(ValueError, match=rf'^a\.csv, {told}'):
+    with pytest.raises(ValueError, match=rf'^a\.csv, {message}'):
         read(text)
     assert csv.field_size_limit() == before
 

@@ -38,33 +38,33 @@ def test_what_was_there_stays_when_a_write_fails(tmp_path):
     assert path.read_bytes() == b'old' and not list(temporary_files(tmp_path))
 
 
-def write_too_much(path, found):
+def write_too_much(path, result):
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
     try:
         write_atomically(path, bytes(2000))
     except OSError as error:
-        found.put(str(error))
+        result.put(str(error))
 
 
 def test_a_write_that_fails_names_the_file_and_leaves_what_was_there(tmp_path):
     path = tmp_path / 'a.json'
     write_atomically(path, b'old')
     context = get_context('fork')
-    found = context.Queue()
+    result = context.Queue()
     # As on a full disk, but without one: this process may write short files only.
-    writer = context.Process(target=write_too_much, args=(path, found))
+    writer = context.Process(target=write_too_much, args=(path, result))
     writer.start()
-    assert found.get(timeout=30).endswith(f"File too large: '{path}'")
+    assert result.get(timeout=30).endswith(f"File too large: '{path}'")
     writer.join()
     assert path.read_bytes() == b'old' and [file.name for file in tmp_path.iterdir()] == ['a.json']
 
 
-def append_too_much(path, found):
+def append_too_much(path, result):
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
     try:
         append_whole(path, bytes(2000))
     except OSError as error:
-        found.put(str(error))
+        result.put(str(error))
 
 
 def test_an_addition_that_fails_names_the_file_and_leaves_its_length(tmp_path):
@@ -72,10 +72,10 @@ def test_an_addition_that_fails_names_the_file_and_leaves_its_length(tmp_path):
     for content in (b'one,', b'two'):
         append_whole(path, content, first=b'head:')
     context = get_context('fork')
-    found = context.Queue()
-    writer = context.Process(target=append_too_much, args=(path, found))
+    result = context.Queue()
+    writer = context.Process(target=append_too_much, args=(path, result))
     writer.start()
-    assert found.get(timeout=30).endswith(f"File too large: '{path}'")
+    assert result.get(timeout=30).endswith(f"File too large: '{path}'")
     writer.join()
     assert path.read_bytes() == b'head:one,two'
 

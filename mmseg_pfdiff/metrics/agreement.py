@@ -102,13 +102,13 @@ def load_segmentor(config: str | Config, checkpoint: str, num_classes: int, devi
 def _resizing(config: Config) -> list[dict]:
     """The transforms of a config's test pipeline that change the size of a micrograph."""
     tested = config.get('test_dataloader', {}).get('dataset', {})
-    pipelines = [one.pipeline for one in data_sets(tested) if 'pipeline' in one]
+    pipelines = [dataset.pipeline for dataset in data_sets(tested) if 'pipeline' in dataset]
     if not pipelines:
         raise ValueError(
             f'{config.filename} has no test_dataloader.dataset.pipeline, which tells at what size the segmentor is '
             'shown micrographs.'
         )
-    return [one for one in pipelines[0] if 'Resize' in getattr(one['type'], '__name__', one['type'])]
+    return [step for step in pipelines[0] if 'Resize' in getattr(step['type'], '__name__', step['type'])]
 
 
 @torch.no_grad()

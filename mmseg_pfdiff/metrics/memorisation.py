@@ -108,11 +108,11 @@ def overlapping_tiles(names: Sequence[str], tile_size: int) -> Tensor:
     Returns:
         (T, T) bool, true on the diagonal.
     """
-    found = [re.fullmatch(r'(.+)_y(\d+)_x(\d+)', name) for name in names]
-    micrographs = [match[1] if match else f'/{n}' for n, match in enumerate(found)]
+    matches = [re.fullmatch(r'(.+)_y(\d+)_x(\d+)', name) for name in names]
+    micrographs = [match[1] if match else f'/{n}' for n, match in enumerate(matches)]
     numbers = {name: n for n, name in enumerate(dict.fromkeys(micrographs))}
     micrograph = torch.tensor([numbers[name] for name in micrographs])
-    corners = torch.tensor([[int(match[2]), int(match[3])] if match else [0, 0] for match in found])
+    corners = torch.tensor([[int(match[2]), int(match[3])] if match else [0, 0] for match in matches])
     near = ((corners[:, None] - corners[None]).abs() < tile_size).all(-1)
     return near & (micrograph[:, None] == micrograph[None])
 

@@ -162,28 +162,29 @@ def resampled_structures(
     return [set_structure(tiles, weights) for weights in draws]
 
 
-def structure_differences(one: SetStructure, other: SetStructure) -> dict[str, np.ndarray]:
+def structure_differences(structure: SetStructure, reference: SetStructure) -> dict[str, np.ndarray]:
     """How far two sets lie apart in each descriptor.
 
     Args:
-        one: Of tiles of some size.
-        other: Of tiles of the same size.
+        structure: Of tiles of some size.
+        reference: Of tiles of the same size.
 
     Returns:
         Name of the measure -> (K,) float64, NaN for a phase that a set lacks:
         the mean absolute difference of S2 over distances and directions, in points; the same of the scaled
         autocovariance, times 100; the distance (Wasserstein-1) of chord lengths, in pixels, mean of both directions;
-        the difference of the interface density in percent of `other`; the distance of component areas in octaves.
+        the difference of the interface density in percent of `reference`; the distance of component areas in octaves.
     """
     correlation, scaled = (
-        100 * np.abs(x - y).mean((1, 2)) for x, y in ((one.correlation, other.correlation), (one.scaled, other.scaled))
+        100 * np.abs(x - y).mean((1, 2))
+        for x, y in ((structure.correlation, reference.correlation), (structure.scaled, reference.scaled))
     )
     return {
         'two-point correlation, points': correlation,
         'scaled autocovariance, x 100': scaled,
-        'chord lengths, pixels': np.abs(one.chords - other.chords).sum(-1).mean(1),
-        'interface density, %': 100 * _ratio(np.abs(one.interface - other.interface), other.interface),
-        'component areas, octaves': AREA_STEP * np.abs(one.components - other.components).sum(-1),
+        'chord lengths, pixels': np.abs(structure.chords - reference.chords).sum(-1).mean(1),
+        'interface density, %': 100 * _ratio(np.abs(structure.interface - reference.interface), reference.interface),
+        'component areas, octaves': AREA_STEP * np.abs(structure.components - reference.components).sum(-1),
     }
 
 
@@ -211,14 +212,16 @@ def difference_records(
         said).
     """
     base = sets[reference]
-    found = {name: structure_differences(one, base) for name, one in sets.items() if name != reference}
+    measured = {name: structure_differences(structure, base) for name, structure in sets.items() if name != reference}
     # Two resamples, not one and the set itself: two sets of micrographs differ by the luck of both.
-    drawn = [structure_differences(one, other) for one, other in itertools.pairwise(resampled)]
+    drawn = [structure_differences(*pair) for pair in itertools.pairwise(resampled)]
     records = []
     for measure in drawn[0]:
         for k, phase in enumerate(classes):
-            values = {titles[name]: float(differences[measure][k]) for name, differences in found.items()}
-            values[f'{titles[reference]}, resampled, 95 %'] = _quantile([one[measure][k] for one in drawn])
+            values = {titles[name]: float(differences[measure][k]) for name, differences in measured.items()}
+            values[f'{titles[reference]}, resampled, 95 %'] = _quantile(
+                [differences[measure][k] for differences in drawn]
+            )
             synthetic = values[titles[judged]]
             others = [value for title, value in values.items() if title != titles[judged] and not math.isnan(value)]
             beyond = '-' if math.isnan(synthetic) or not others else 'yes' if synthetic > max(others) else 'no'
@@ -244,12 +247,12 @@ def value_records(sets: Mapping[str, SetStructure], titles: Mapping[str, str], c
     """
     return [
         {'phase': phase, 'set': titles[name]}
-        | {f'mean chord, {way}, px': float(one.mean_chord[k, n]) for n, way in enumerate(DIRECTIONS)}
+        | {f'mean chord, {way}, px': float(structure.mean_chord[k, n]) for n, way in enumerate(DIRECTIONS)}
         | {
-            'interface, px/px²': float(one.interface[k]),
-            'components in 10⁴ px': float(one.density[k]),
-            'mean area, px': float(one.mean_area[k]),
+            'interface, px/px²': float(structure.interface[k]),
+            'components in 10⁴ px': float(structure.density[k]),
+            'mean area, px': float(structure.mean_area[k]),
         }
         for k, phase in enumerate(classes)
-        for name, one in sets.items()
+        for name, structure in sets.items()
     ]

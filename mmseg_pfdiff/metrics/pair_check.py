@@ -126,11 +126,11 @@ class PairChecker:
                 for kind, query, tiles in zip(KINDS, queries, known, strict=True)
             }
         for kind in KINDS:
-            found = worst_windows(self.result.nearest['pairs'][kind], owners)
-            self.result.nearest['pairs'][kind] = found
+            worst = worst_windows(self.result.nearest['pairs'][kind], owners)
+            self.result.nearest['pairs'][kind] = worst
             self._add_measures([
                 {f'nearest_{kind}': near.item(), f'copy_ratio_{kind}': ratio.item()}
-                for near, ratio in zip(found.nearest, found.ratio, strict=True)
+                for near, ratio in zip(worst.nearest, worst.ratio, strict=True)
             ])  # fmt: skip
 
     def check_agreement(self, segmentor: TrainedSegmentor) -> None:
@@ -164,12 +164,12 @@ class PairChecker:
         for rows, images, labels in self._batches('agreement'):
             reading = let_read(images, labels)
             marked = disagreeing_pixels(reading, labels, limits)
-            result.marks += [np.packbits(one.numpy()) for one in marked]
+            result.marks += [np.packbits(pixels.numpy()) for pixels in marked]
             for n in range(len(rows)):
                 measures.append(self._agreement_measures(reading, marked, n))
                 iou.append([measures[-1].get(f'agreement_{name}', torch.nan) for name in self.folder.classes])
         result.agreement['pairs'] = torch.tensor(iou, dtype=torch.float64)
-        result.disagreeing['pairs'] = float(np.mean([one['disagreeing'] for one in measures]))
+        result.disagreeing['pairs'] = float(np.mean([values['disagreeing'] for values in measures]))
         self._add_measures(measures)
 
     def check_distances(self, extractor: nn.Module, seed: int = 0) -> None:

@@ -63,10 +63,10 @@ def drop_copies(check: PairCheck) -> int:
     """
     number = 0
     for n, row in enumerate(check.rows):
-        found = {kind: check.nearest['pairs'][kind] for kind in KINDS}
-        copied = [kind for kind in KINDS if found[kind].copies[n]]
+        nearest = check.nearest['pairs']
+        copied = [kind for kind in KINDS if nearest[kind].copies[n]]
         if copied:
-            names = [f'{check.tiles[found[kind].tile[n]]} ({kind})' for kind in copied]
+            names = [f'{check.tiles[nearest[kind].tile[n]]} ({kind})' for kind in copied]
             check.rows[n] = leave_out(row, COPY, f'{COPY} {" and ".join(names)}')
             number += 1
     return number

@@ -33,22 +33,22 @@ def cut_windows(maps: Tensor, side: int) -> Tensor:
     return torch.stack(windows, 1).flatten(0, 1)
 
 
-def worst_windows(found: NearestTiles, owners: Sequence[int]) -> NearestTiles:
+def worst_windows(windows: NearestTiles, owners: Sequence[int]) -> NearestTiles:
     """The window of the lowest ratio of each pair.
 
     Args:
-        found: Of W windows.
+        windows: Of W windows.
         owners: W indices of pairs, equal ones together.
 
     Returns:
         Of N pairs.
     """
     best: dict[int, int] = {}
-    for n, (owner, ratio) in enumerate(zip(owners, found.ratio.tolist(), strict=True)):
-        if owner not in best or ratio < found.ratio[best[owner]]:
+    for n, (owner, ratio) in enumerate(zip(owners, windows.ratio.tolist(), strict=True)):
+        if owner not in best or ratio < windows.ratio[best[owner]]:
             best[owner] = n
     chosen = torch.tensor(list(best.values()))
-    return NearestTiles(*(values[chosen] for values in found))
+    return NearestTiles(*(values[chosen] for values in windows))
 
 
 TILES = 'tiles'
@@ -176,15 +176,15 @@ def disguised_tiles(root: str | Path, side: int, num_classes: int, number: int =
     """
     size, rng = tile_size_of(root), np.random.default_rng(seed)
     paths = _images(Path(root) / TILES, 'train')
-    found: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+    originals: dict[int, tuple[np.ndarray, np.ndarray]] = {}
     for n in itertools.chain.from_iterable(rng.permutation(len(paths)) for _ in range(ROUNDS)):
-        if len(found) == number:
+        if len(originals) == number:
             break
-        disguised = None if n in found else _disguised(paths[n], Path(root), size, rng)
+        disguised = None if n in originals else _disguised(paths[n], Path(root), size, rng)
         if disguised is not None:
-            found[n] = disguised
-    images, labels = zip(*found.values(), strict=True) if found else ((), ())
-    return _reduced([paths[n].stem for n in found], images, labels, side, num_classes)
+            originals[n] = disguised
+    images, labels = zip(*originals.values(), strict=True) if originals else ((), ())
+    return _reduced([paths[n].stem for n in originals], images, labels, side, num_classes)
 
 
 def _disguised(path: Path, root: Path, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray] | None:

@@ -1,4 +1,4 @@
-"""What a sampler and its settings cost, and what they give: the numbers behind `tools/benchmark_sampling.py`."""
+"""Time and quality of a sampler and its settings: the numbers behind `tools/benchmark_sampling.py`."""
 
 import time
 from functools import partial

@@ -62,7 +62,7 @@ def tile_sets(checker: PairChecker) -> dict[str, TileSet]:
         labels.append(windows)
         owners += [str(row.index)] * len(windows)
     sets = {TRAIN: _real(checker.training), checker.part: _real(checker.held_out), PAIRS: (torch.cat(labels), owners)}
-    return {name: _tile_set(name, *found, checker.num_classes) for name, found in sets.items()}
+    return {name: _tile_set(name, *parts, checker.num_classes) for name, parts in sets.items()}
 
 
 def _real(tiles: RealTiles) -> tuple[Tensor, list[str]]:

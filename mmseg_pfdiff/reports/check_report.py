@@ -35,7 +35,9 @@ def check_tables(check: PairCheck, classes: tuple[str, ...]) -> dict[str, list[d
     """
     tables = {}
     if check.nearest:
-        tables['copies'] = [_copy_row(who, kind, found[kind]) for who, found in check.nearest.items() for kind in KINDS]
+        tables['copies'] = [
+            _copy_row(who, kind, by_kind[kind]) for who, by_kind in check.nearest.items() for kind in KINDS
+        ]
     if check.limits is not None:
         tables['agreement'] = [_agreement_row(check, who, classes) for who in check.agreement]
     if check.distances:
@@ -48,23 +50,23 @@ def check_tables(check: PairCheck, classes: tuple[str, ...]) -> dict[str, list[d
                 subsets=f'{kernel.subsets} of {kernel.subset_size}',
                 Frechet=frechet.value,
             )
-            for (start, end), found in check.distances.items()
-            for kind, (kernel, frechet) in found.items()
+            for (start, end), by_kind in check.distances.items()
+            for kind, (kernel, frechet) in by_kind.items()
         ]
     return tables
 
 
-def _copy_row(who: str, kind: str, found: NearestTiles) -> dict:
-    number = len(found.ratio)
+def _copy_row(who: str, kind: str, tiles: NearestTiles) -> dict:
+    number = len(tiles.ratio)
     return {
         'set': NAMES[who] if number else NO_DISGUISED,
         'of': kind,
         'number': number,
-        'nearest, median': found.nearest.median().item(),
-        'ratio, least': found.ratio.min().item() if number else math.nan,
-        'ratio, median': found.ratio.median().item(),
-        'copies': int(found.copies.sum()),
-        'copies %': 100 * found.copies.double().mean().item(),
+        'nearest, median': tiles.nearest.median().item(),
+        'ratio, least': tiles.ratio.min().item() if number else math.nan,
+        'ratio, median': tiles.ratio.median().item(),
+        'copies': int(tiles.copies.sum()),
+        'copies %': 100 * tiles.copies.double().mean().item(),
     }
 
 
@@ -141,10 +143,10 @@ def write_check(check: PairCheck, classes: tuple[str, ...], notes: list[str], ou
     content: dict = {'tables': check_tables(check, classes), 'notes': notes}
     if 'pairs' in check.nearest:
         content['copies'] = [
-            dict(index=row.index, of=kind, tile=check.tiles[found.tile[n]], ratio=found.ratio[n].item())
-            for kind, found in check.nearest['pairs'].items()
+            dict(index=row.index, of=kind, tile=check.tiles[tiles.tile[n]], ratio=tiles.ratio[n].item())
+            for kind, tiles in check.nearest['pairs'].items()
             for n, row in enumerate(check.rows)
-            if found.copies[n]
+            if tiles.copies[n]
         ]
     if check.limits is not None:
         content['limits'] = dict(

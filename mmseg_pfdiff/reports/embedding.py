@@ -56,7 +56,7 @@ def principal_components(
     with np.errstate(invalid='ignore'):  # shares of no variance
         model = PCA(2).fit(base)
     shares = np.nan_to_num(model.explained_variance_ratio_).tolist()
-    return {name: model.transform(found) for name, found in vectors.items()}, shares
+    return {name: model.transform(points) for name, points in vectors.items()}, shares
 
 
 def embed(features: np.ndarray, method: str = 'tsne', seed: int = 0) -> np.ndarray:
@@ -99,12 +99,12 @@ def embedding_section(
     Returns:
         Two maps and their points.
     """
-    sets = {name: _choose(found, seed) for name, found in features.items() if name in TITLES}
+    sets = {name: _choose(vectors, seed) for name, vectors in features.items() if name in TITLES}
     figure, axes = panels(1, 2, 4.7, 4.2)
     points = {}
     for n, kind in enumerate(KINDS):
-        sizes = [len(found[n]) for found in sets.values()]
-        places = embed(torch.cat([found[n] for found in sets.values()]).double().numpy(), method, seed)
+        sizes = [len(vectors[n]) for vectors in sets.values()]
+        places = embed(torch.cat([vectors[n] for vectors in sets.values()]).double().numpy(), method, seed)
         points[kind] = dict(zip(sets, np.split(places, np.cumsum(sizes)[:-1]), strict=True))
         # The largest set lies below the others.
         for name in sorted(sets, key=lambda name: -len(sets[name][n])):
@@ -113,7 +113,9 @@ def embedding_section(
         axes[0, n].set(xticks=[], yticks=[])
         axes[0, n].set_title(f'{kind}s', fontsize=10)
     shared_legend(figure, axes[0, 0])
-    counts = ', '.join(f'{len(found[0])} of {len(features[name][0])} {TITLES[name]}' for name, found in sets.items())
+    counts = ', '.join(
+        f'{len(vectors[0])} of {len(features[name][0])} {TITLES[name]}' for name, vectors in sets.items()
+    )
     text = (
         f'{"t-SNE" if method == "tsne" else "Principal components"} of the features ({extractor}); seed {seed}; shown '
         f'are {counts}. Distances between far points of a t-SNE map mean nothing.'
@@ -122,12 +124,12 @@ def embedding_section(
         'method': method,
         'seed': seed,
         'extractor': extractor,
-        'points': {kind: {name: p.tolist() for name, p in found.items()} for kind, found in points.items()},
+        'points': {kind: {name: p.tolist() for name, p in places.items()} for kind, places in points.items()},
     }
     return Section('maps', 'Maps of images and masks', [paragraph(text), plot(figure, 'maps of the features')], numbers)
 
 
-def _choose(found: list[Tensor], seed: int) -> list[Tensor]:
+def _choose(vectors: list[Tensor], seed: int) -> list[Tensor]:
     """At most 1000 of a set, the same images and masks."""
-    order = torch.randperm(len(found[0]), generator=torch.Generator().manual_seed(seed))[:MAX_POINTS]
-    return [part[order] for part in found]
+    order = torch.randperm(len(vectors[0]), generator=torch.Generator().manual_seed(seed))[:MAX_POINTS]
+    return [part[order] for part in vectors]

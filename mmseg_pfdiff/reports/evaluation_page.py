@@ -94,7 +94,7 @@ def write_evaluation(sections: list[Section], checker: PairChecker, out: Path, s
     """
     folder, rows = checker.folder, checker.result.rows
     kept = sum(row.kept for row in rows)
-    about = {
+    run = {
         'tool': 'tools/evaluate_pairs.py',
         'pairs': str(folder.root),
         'real_root': str(checker.root),
@@ -119,7 +119,7 @@ def write_evaluation(sections: list[Section], checker: PairChecker, out: Path, s
         ),
         legend(folder.classes, folder.palette),
     ]
-    numbers = {'about': about} | {one.name: one.numbers for one in sections}
+    numbers = {'about': run} | {section.name: section.numbers for section in sections}
     path, json_path = out / 'index.html', out / 'evaluation.json'
     remove_leftovers(path, json_path)
     write_atomically(json_path, _json(numbers).encode())
@@ -130,7 +130,7 @@ def write_evaluation(sections: list[Section], checker: PairChecker, out: Path, s
 def _json(numbers: dict) -> str:
     """JSON with lists of numbers on one line: there are thousands, and people compare two such files."""
     text = json.dumps(without_nan(numbers, digits=6), indent=1, allow_nan=False)
-    return re.sub(r'\[[^][{}"]*\]', lambda found: ' '.join(found[0].split()), text) + '\n'
+    return re.sub(r'\[[^][{}"]*\]', lambda numbers: ' '.join(numbers[0].split()), text) + '\n'
 
 
 def check_out(out: Path, folder: PairFolder) -> None:
@@ -185,14 +185,14 @@ def _copy_section(checker: PairChecker) -> Section:
         f'symmetries and shifts up to an eighth of the side; a ratio below {COPY_RATIO:.3f} counts as a copy. Held-out '
         'tiles show what new micrographs get, disguised training tiles what copies get.'
     )
-    found = check.nearest['pairs']
+    nearest = check.nearest['pairs']
     numbers = {
         'table': records,
         'ratios': {kind: {who: nearest[kind].ratio.tolist() for who, nearest in check.nearest.items()}
-                   for kind in found},
+                   for kind in nearest},
         'copies': [
-            {'index': row.index, 'of': kind, 'tile': check.tiles[one.tile[n]]}
-            for kind, one in found.items() for n, row in enumerate(check.rows) if one.copies[n]
+            {'index': row.index, 'of': kind, 'tile': check.tiles[tiles.tile[n]]}
+            for kind, tiles in nearest.items() for n, row in enumerate(check.rows) if tiles.copies[n]
         ],
     }  # fmt: skip
     return Section('copies', 'Copies of training tiles', [paragraph(text), record_table(records)], numbers)

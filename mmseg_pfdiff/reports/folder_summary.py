@@ -1,4 +1,4 @@
-"""What a folder of generated pairs holds, in a few lines."""
+"""Summary of a folder of generated pairs, in a few lines."""
 
 import math
 from collections import Counter
@@ -55,11 +55,11 @@ def folder_summary(folder: PairFolder, support_limit: float | None) -> str:
 def _moved(folder: PairFolder, rows: list[PairRow], target: Tensor) -> list[str]:
     """Of pairs whose rows tell of it: measures may have been taken out of the table since."""
     names = [*(f'plain_{name}' for name in folder.classes), 'moved']
-    told = [n for n, row in enumerate(rows) if all(name in row.measures for name in names)]
-    if not told:
+    known = [n for n, row in enumerate(rows) if all(name in row.measures for name in names)]
+    if not known:
         return []
-    found = torch.tensor([[rows[n].measures[name] for name in names] for n in told])
-    target, plain, moved = target[told], found[:, :-1], 100 * found[:, -1]
+    values = torch.tensor([[rows[n].measures[name] for name in names] for n in known])
+    target, plain, moved = target[known], values[:, :-1], 100 * values[:, -1]
     return [
         'What the networks drew, before pixels were moved to meet the fractions:',
         fraction_table(target, plain, folder.classes),

@@ -31,20 +31,22 @@ def target_section(rows: Sequence[PairRow], classes: Sequence[str]) -> Section:
     if not asked:
         text = 'These pairs were drawn without fractions asked for, so there is no target to compare with.'
         return Section('target_fractions', title, [paragraph(text)], {'note': text})
-    found = {'label maps': _stack(asked, lambda row: row.measured)}
+    measured = {'label maps': _stack(asked, lambda row: row.measured)}
     plain = [row for row in asked if all(f'plain_{name}' in row.measures for name in classes)]
-    targets = {name: _stack(asked, lambda row: row.target) for name in found}
+    targets = {name: _stack(asked, lambda row: row.target) for name in measured}
     if plain:
-        found['drawn by the networks'] = _stack(plain, lambda row: [row.measures[f'plain_{name}'] for name in classes])
+        measured['drawn by the networks'] = _stack(
+            plain, lambda row: [row.measures[f'plain_{name}'] for name in classes]
+        )
         targets['drawn by the networks'] = _stack(plain, lambda row: row.target)
-    records = [one for name in found for one in _error_records(name, targets[name], found[name], classes)]
+    records = [record for name in measured for record in _error_records(name, targets[name], measured[name], classes)]
     text = (
         f'{len(asked)} pairs of {len(rows)}, also those not kept for training. The label maps as they are written '
         + ('come after the exact quota has moved pixels; what the networks drew comes before. ' if plain else '')
         + 'R2 is taken against the diagonal.'
     )
-    figure = _scatter(targets, found, classes)
-    points = {name: dict(target=targets[name].tolist(), measured=found[name].tolist()) for name in found}
+    figure = _scatter(targets, measured, classes)
+    points = {name: dict(target=targets[name].tolist(), measured=measured[name].tolist()) for name in measured}
     body = [paragraph(text), record_table(records), plot(figure, 'fractions drawn against fractions asked for')]
     return Section('target_fractions', title, body, {'errors': records, 'classes': list(classes), 'points': points})
 
@@ -61,7 +63,7 @@ def distribution_section(sets: Mapping[str, TileSet], classes: Sequence[str]) ->
     """
     shares = class_shares(sets, classes)
     histograms = fraction_histograms(sets, classes)
-    vectors = {name: one.fractions.numpy() for name, one in sets.items()}
+    vectors = {name: tiles.fractions.numpy() for name, tiles in sets.items()}
     places, explained = principal_components(vectors, TRAIN)
     body = [
         paragraph(
@@ -81,7 +83,7 @@ def distribution_section(sets: Mapping[str, TileSet], classes: Sequence[str]) ->
     numbers = {
         'histograms': histograms,
         'class_shares': shares,
-        'principal_components': {name: found.tolist() for name, found in places.items()},
+        'principal_components': {name: points.tolist() for name, points in places.items()},
         'explained_variance': explained,
     }
     return Section('set_fractions', 'Phase fractions of real and synthetic sets', body, numbers)
@@ -99,7 +101,7 @@ def fraction_histograms(sets: Mapping[str, TileSet], classes: Sequence[str]) -> 
     """
     result = {}
     for k, name in enumerate(classes):
-        columns = {who: one.fractions[:, k].numpy() for who, one in sets.items()}
+        columns = {who: tiles.fractions[:, k].numpy() for who, tiles in sets.items()}
         top = max(column.max() for column in columns.values())
         edges = np.linspace(0, top or 1, BINS + 1)
         percent = {
@@ -120,11 +122,11 @@ def class_shares(sets: Mapping[str, TileSet], classes: Sequence[str]) -> list[di
         A record for each set: its title, number of tiles, and percent of each class.
     """
     records = []
-    for one in sets.values():
-        counts = np.bincount(one.labels.numpy().ravel(), minlength=256)[: len(classes)]
+    for tiles in sets.values():
+        counts = np.bincount(tiles.labels.numpy().ravel(), minlength=256)[: len(classes)]
         percent = (100 * counts / counts.sum()).tolist()
         records.append(
-            {'set': one.title, 'tiles': len(one.labels)}
+            {'set': tiles.title, 'tiles': len(tiles.labels)}
             | {f'{name} %': value for name, value in zip(classes, percent, strict=True)}
         )
     return records
@@ -151,16 +153,16 @@ def _error_records(name: str, target: Tensor, measured: Tensor, classes: Sequenc
     ]
 
 
-def _scatter(targets: Mapping[str, Tensor], found: Mapping[str, Tensor], classes: Sequence[str]):
+def _scatter(targets: Mapping[str, Tensor], measured: Mapping[str, Tensor], classes: Sequence[str]):
     """A row of panels for each kind of fractions, a panel for each class."""
-    figure, axes = panels(len(found), len(classes))
-    for row, (name, measured) in zip(axes, found.items(), strict=True):
+    figure, axes = panels(len(measured), len(classes))
+    for row, (name, shares) in zip(axes, measured.items(), strict=True):
         for k, axis in enumerate(row):
-            x, y = 100 * targets[name][:, k], 100 * measured[:, k]
+            x, y = 100 * targets[name][:, k], 100 * shares[:, k]
             top = 1.05 * max(x.max().item(), y.max().item(), 1e-3)
             axis.plot([0, top], [0, top], color='#888', linewidth=0.8)
             axis.scatter(x, y, s=8, alpha=0.5, color=COLOURS[PAIRS], linewidths=0)
-            errors = fraction_errors(targets[name][:, [k]], measured[:, [k]])
+            errors = fraction_errors(targets[name][:, [k]], shares[:, [k]])
             r2 = shown(errors.r2.item(), '.1f')
             axis.set_title(f'{plain_label(classes[k])}\nR2 {r2} %, MAE {errors.mae.item():.2f}', fontsize=9)
             axis.set(xlim=(0, top), ylim=(0, top), aspect='equal')
@@ -171,12 +173,12 @@ def _scatter(targets: Mapping[str, Tensor], found: Mapping[str, Tensor], classes
 
 def _histogram_figure(sets: Mapping[str, TileSet], histograms: Mapping[str, dict]):
     figure, axes = panels(1, len(histograms), height=2.8)
-    for axis, (name, found) in zip(axes[0], histograms.items(), strict=True):
-        edges = 100 * np.array(found['edges'])
-        for who, one in sets.items():
+    for axis, (name, histogram) in zip(axes[0], histograms.items(), strict=True):
+        edges = 100 * np.array(histogram['edges'])
+        for who, tiles in sets.items():
             if who == TRAIN:
-                axis.stairs(found['percent'][who], edges, color=one.colour, alpha=0.25, fill=True)
-            axis.stairs(found['percent'][who], edges, color=one.colour, label=one.title, linewidth=1.4)
+                axis.stairs(histogram['percent'][who], edges, color=tiles.colour, alpha=0.25, fill=True)
+            axis.stairs(histogram['percent'][who], edges, color=tiles.colour, label=tiles.title, linewidth=1.4)
         axis.set_yscale('log')
         axis.set_title(plain_label(name), fontsize=9)
         axis.set_xlabel('fraction, %', fontsize=8)
@@ -188,10 +190,10 @@ def _histogram_figure(sets: Mapping[str, TileSet], histograms: Mapping[str, dict
 def _share_figure(sets: Mapping[str, TileSet], shares: Sequence[dict], classes: Sequence[str]):
     figure, axes = panels(1, 1, 7, 3)
     axis, width = axes[0, 0], 0.8 / len(sets)
-    for n, (one, record) in enumerate(zip(sets.values(), shares, strict=True)):
+    for n, (tiles, record) in enumerate(zip(sets.values(), shares, strict=True)):
         heights = [record[f'{name} %'] for name in classes]
         places = np.arange(len(classes)) + (n - (len(sets) - 1) / 2) * width
-        bars = axis.bar(places, heights, width, color=one.colour, label=one.title)
+        bars = axis.bar(places, heights, width, color=tiles.colour, label=tiles.title)
         axis.bar_label(bars, fmt='%.2f', fontsize=7)
     axis.set_xticks(range(len(classes)), list(map(plain_label, classes)), fontsize=9)
     axis.set_ylabel('pixels, %', fontsize=8)

@@ -39,24 +39,27 @@ def microstructure_section(
         Tables, plots, and their numbers.
     """
     tiles, owners = {}, {}
-    for name, one in sets.items():
-        chosen = np.sort(np.random.default_rng(seed).permutation(len(one.labels))[:MAX_TILES])
-        owners[name] = [one.owners[n] for n in chosen]
+    for name, tile_set in sets.items():
+        chosen = np.sort(np.random.default_rng(seed).permutation(len(tile_set.labels))[:MAX_TILES])
+        owners[name] = [tile_set.owners[n] for n in chosen]
 
-        def show(starts: range, title: str = one.title):
+        def show(starts: range, title: str = tile_set.title):
             return progress(starts, desc=f'microstructure, {title}', unit='batch')
 
-        tiles[name] = describe_tiles(one.labels.numpy()[chosen], len(classes), show)
-    found = {name: set_structure(part) for name, part in tiles.items()}
+        tiles[name] = describe_tiles(tile_set.labels.numpy()[chosen], len(classes), show)
+    structures = {name: set_structure(part) for name, part in tiles.items()}
     drawn = resampled_structures(tiles[TRAIN], owners[TRAIN], seed=seed)
-    band = {field: _band([getattr(one, field) for one in drawn]) for field in SetStructure._fields}
-    titles = {name: one.title for name, one in sets.items()}
-    differences = difference_records(found, TRAIN, PAIRS, drawn, titles, classes)
-    values = value_records(found, titles, classes)
-    counts = ', '.join(f'{len(tiles[name].known)} of {len(one.labels)} {one.title}' for name, one in sets.items())
+    band = {field: _band([getattr(structure, field) for structure in drawn]) for field in SetStructure._fields}
+    titles = {name: tile_set.title for name, tile_set in sets.items()}
+    differences = difference_records(structures, TRAIN, PAIRS, drawn, titles, classes)
+    values = value_records(structures, titles, classes)
+    counts = ', '.join(
+        f'{len(tiles[name].known)} of {len(tile_set.labels)} {tile_set.title}' for name, tile_set in sets.items()
+    )
+    side = sets[TRAIN].labels.shape[-1]
     body = [
         paragraph(
-            f'Masks as tiles of {one.labels.shape[-1]} pixels a side; a pixel is {scale} of the micrograph. Tiles: '
+            f'Masks as tiles of {side} pixels a side; a pixel is {scale} of the micrograph. Tiles: '
             f'{counts}. Nothing is taken as periodic; ignored pixels and what a border cuts do not count. Grey bands: '
             f'95 % of {RESAMPLES} sets of as many training micrographs, drawn from them with repetition.'
         ),
@@ -70,7 +73,7 @@ def microstructure_section(
         record_table(differences),
         paragraph('Values:'),
         record_table(values),
-        *_plots(sets, found, band, classes),
+        *_plots(sets, structures, band, classes),
     ]
     numbers = {
         'scale': scale,
@@ -78,14 +81,14 @@ def microstructure_section(
         'directions': list(DIRECTIONS),
         'differences': differences,
         'values': values,
-        'curves': {name: _lists(one) for name, one in found.items()},
+        'curves': {name: _lists(structure) for name, structure in structures.items()},
         'training_resampled_95': {field: [part.tolist() for part in bounds] for field, bounds in band.items()},
     }
     return Section('microstructure', 'Microstructure of the masks', body, numbers)
 
 
-def _lists(one: SetStructure) -> dict[str, list]:
-    return {field: values.tolist() for field, values in one._asdict().items()}
+def _lists(structure: SetStructure) -> dict[str, list]:
+    return {field: values.tolist() for field, values in structure._asdict().items()}
 
 
 def _band(drawn: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
@@ -96,22 +99,22 @@ def _band(drawn: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     return np.where(missing, np.nan, low), np.where(missing, np.nan, high)
 
 
-def _plots(sets: Mapping[str, TileSet], found: Mapping[str, SetStructure], band: Mapping, classes: Sequence[str]):
+def _plots(sets: Mapping[str, TileSet], structures: Mapping[str, SetStructure], band: Mapping, classes: Sequence[str]):
     """Text and picture of each descriptor."""
-    some = found[TRAIN]
+    some = structures[TRAIN]
     distances, lengths = (np.arange(getattr(some, field).shape[-1]) for field in ('correlation', 'chords'))
     areas = 2 ** (AREA_STEP * (np.arange(some.components.shape[-1]) + 1))
     drawings = {
         'Two-point correlation S2: probability that both ends of a segment lie in the phase, by its length':
-            _curves(sets, found, band, classes, 'correlation', distances, 'distance, px'),
+            _curves(sets, structures, band, classes, 'correlation', distances, 'distance, px'),
         'Scaled autocovariance: 1 at distance 0, about 0 where the ends of a segment know nothing of each other':
-            _curves(sets, found, band, classes, 'scaled', distances, 'distance, px'),
+            _curves(sets, structures, band, classes, 'scaled', distances, 'distance, px'),
         'Share of chords up to a length':
-            _curves(sets, found, band, classes, 'chords', lengths, 'length, px', logarithmic=True),
+            _curves(sets, structures, band, classes, 'chords', lengths, 'length, px', logarithmic=True),
         'Share of components up to an area (8-connected)':
-            _curves(sets, found, band, classes, 'components', areas, 'area, px', logarithmic=True),
+            _curves(sets, structures, band, classes, 'components', areas, 'area, px', logarithmic=True),
         'Boundary of each phase per area':
-            _bars(sets, found, band, classes),
+            _bars(sets, structures, band, classes),
     }  # fmt: skip
     for text, figure in drawings.items():
         yield paragraph(f'{text}:')
@@ -120,7 +123,7 @@ def _plots(sets: Mapping[str, TileSet], found: Mapping[str, SetStructure], band:
 
 def _curves(
     sets: Mapping[str, TileSet],
-    found: Mapping[str, SetStructure],
+    structures: Mapping[str, SetStructure],
     band: Mapping,
     classes: Sequence[str],
     field: str,
@@ -135,8 +138,14 @@ def _curves(
         for k, name in enumerate(classes):
             axis, place = axes[n, k], (k, n) if len(rows) > 1 else (k,)
             axis.fill_between(x, *(bound[place] for bound in band[field]), color='#ddd', label='training, resampled')
-            for who, one in sets.items():
-                axis.plot(x, getattr(found[who], field)[place], color=one.colour, label=one.title, linewidth=1.2)
+            for who, tile_set in sets.items():
+                axis.plot(
+                    x,
+                    getattr(structures[who], field)[place],
+                    color=tile_set.colour,
+                    label=tile_set.title,
+                    linewidth=1.2,
+                )
             if logarithmic:
                 axis.set_xscale('log')
             axis.set_ylim(bottom=None if field == 'scaled' else 0)
@@ -147,12 +156,12 @@ def _curves(
     return figure
 
 
-def _bars(sets: Mapping[str, TileSet], found: Mapping[str, SetStructure], band: Mapping, classes: Sequence[str]):
+def _bars(sets: Mapping[str, TileSet], structures: Mapping[str, SetStructure], band: Mapping, classes: Sequence[str]):
     figure, axes = panels(1, 1, 7, 2.8)
     axis, width = axes[0, 0], 0.8 / len(sets)
-    for n, (who, one) in enumerate(sets.items()):
+    for n, (who, tile_set) in enumerate(sets.items()):
         places = np.arange(len(classes)) + (n - (len(sets) - 1) / 2) * width
-        axis.bar(places, found[who].interface, width, color=one.colour, label=one.title)
+        axis.bar(places, structures[who].interface, width, color=tile_set.colour, label=tile_set.title)
         if who == TRAIN:
             low, high = band['interface']
             axis.vlines(places, low, high, color='black', linewidth=1)

@@ -78,13 +78,13 @@ def command(few_tiles, grey_segmentor):
 @pytest.fixture(scope='module')
 def expected(made, command, tmp_path_factory):
     """What checks leave that nothing stopped."""
-    found = {}
+    result = {}
     for name, flags in FILTERS.items():
         root = tmp_path_factory.mktemp(name) / 'pairs'
         shutil.copytree(made, root)
         run_tool('check_pairs.py', root, *command, *flags)
-        found[name] = contents(root)
-    return found
+        result[name] = contents(root)
+    return result
 
 
 def contents(root):
@@ -155,8 +155,8 @@ def interrupted(log, path, *arguments):
 def test_ctrl_c_says_how_to_go_on_and_the_same_command_does(pairs, command, expected, tmp_path):
     check = ['check_pairs.py', pairs, *command, *FILTERS['ignore']]
     said, code = interrupted(tmp_path / 'log', pairs / 'label_maps_are_being_changed.txt', *check)
-    told = 'Stopped. No pair is lost; the same command checks anew, and completes what was begun.'
-    assert (code, told in said) in ((130, True), (0, False)), said
+    message = 'Stopped. No pair is lost; the same command checks anew, and completes what was begun.'
+    assert (code, message in said) in ((130, True), (0, False)), said
     run_tool(*check)
     assert contents(pairs) == expected['ignore']
     out = tmp_path / 'page'
@@ -227,13 +227,13 @@ def test_held_out_micrographs_without_a_label_are_told(grey_data, pairs, tmp_pat
 
 def test_one_pair_and_none_kept(few_tiles, pairs, tmp_path):
     root, folder = few_tiles, PairFolder(pairs)
-    one = PairFolder.create(tmp_path / 'one', dict(META, size=[64, 64]))
-    one.write(folder.rows()[0], *folder.read(0))
-    run_tool('evaluate_pairs.py', one.root, root, '--out', tmp_path / 'page', '--embedding', 'pca')
+    item = PairFolder.create(tmp_path / 'one', dict(META, size=[64, 64]))
+    item.write(folder.rows()[0], *folder.read(0))
+    run_tool('evaluate_pairs.py', item.root, root, '--out', tmp_path / 'page', '--embedding', 'pca')
     assert 'Too few tiles or pairs for this table' in (tmp_path / 'page/index.html').read_text()
-    one.merge()
-    one.replace_rows([one.rows()[0]._replace(kept=False, reason='moved')])
-    run_tool('check_pairs.py', one.root, '--real-root', root)
-    assert '0 of 1 pairs are kept for training.' in (one.root / 'check.md').read_text()
+    item.merge()
+    item.replace_rows([item.rows()[0]._replace(kept=False, reason='moved')])
+    run_tool('check_pairs.py', item.root, '--real-root', root)
+    assert '0 of 1 pairs are kept for training.' in (item.root / 'check.md').read_text()
     with pytest.raises(SystemExit, match='None of the 1 pairs'):
-        run_tool('evaluate_pairs.py', one.root, root, '--out', tmp_path / 'page')
+        run_tool('evaluate_pairs.py', item.root, root, '--out', tmp_path / 'page')

@@ -67,9 +67,9 @@ def test_kid_is_near_zero_for_one_source_whatever_the_counts():
 @pytest.mark.parametrize(('n', 'm'), [(60, 90), (60, 6), (5, 4)])
 def test_frechet_equals_the_matrix_root(n, m):
     x, y = features(n, 8, 0), features(m, 8, 1, 0.5)
-    found = frechet_distance(x, y, 'f')
-    assert found.value == pytest.approx(slow_frechet(x, y), rel=1e-5)
-    assert found.counts == (n, m)
+    result = frechet_distance(x, y, 'f')
+    assert result.value == pytest.approx(slow_frechet(x, y), rel=1e-5)
+    assert result.counts == (n, m)
     assert frechet_distance(x, x, 'f').value == pytest.approx(0, abs=1e-9)
     assert frechet_distance(x, x + 2, 'f').value == pytest.approx(8 * 4)
 
@@ -112,19 +112,19 @@ def share_inside(queries, manifold, neighbours):
 @pytest.mark.parametrize('neighbours', [1, 3, 7])
 def test_precision_and_recall_equal_a_slow_reference(neighbours):
     real, synthetic = clouds()
-    found = precision_recall(real, synthetic, neighbours)
+    result = precision_recall(real, synthetic, neighbours)
     x, y = real.double().numpy(), synthetic.double().numpy()
-    assert found.precision == pytest.approx(share_inside(y, x, neighbours))
-    assert found.recall == pytest.approx(share_inside(x, y, neighbours))
-    assert 0 < found.recall < found.precision < 0.8 and found.counts == (60, 60) and found.neighbours == neighbours
+    assert result.precision == pytest.approx(share_inside(y, x, neighbours))
+    assert result.recall == pytest.approx(share_inside(x, y, neighbours))
+    assert 0 < result.recall < result.precision < 0.8 and result.counts == (60, 60) and result.neighbours == neighbours
 
 
 def test_precision_and_recall_in_one_dimension():
     """The third neighbour of 9 among 0..9 is 3 away, so 9 and 12 are inside its ball; 30 and 31 are in none."""
     real = torch.arange(10.0)[:, None]
-    found = precision_recall(real, torch.tensor([[9.0], [12.0], [30.0], [31.0]]), 3)
-    assert found.precision == 0.5
-    assert found.recall == 1, 'the ball around 9 reaches 31, so it holds all real ones'
+    result = precision_recall(real, torch.tensor([[9.0], [12.0], [30.0], [31.0]]), 3)
+    assert result.precision == 0.5
+    assert result.recall == 1, 'the ball around 9 reaches 31, so it holds all real ones'
     assert precision_recall(real, real.clone()).precision == 1
     assert precision_recall(real, real + 100)[:2] == (0, 0)
 
@@ -139,9 +139,9 @@ def test_class_score():
     assert class_score(logits, 1).mean == pytest.approx(slow_score(logits.numpy()))
     order = torch.randperm(120, generator=torch.Generator().manual_seed(5))
     expected = [slow_score(part) for part in np.split(logits[order].numpy(), 4)]
-    found = class_score(logits, 4, seed=5)
-    assert found.mean == pytest.approx(np.mean(expected))
-    assert found.std == pytest.approx(np.std(expected)) and (found.splits, found.count) == (4, 120)
+    result = class_score(logits, 4, seed=5)
+    assert result.mean == pytest.approx(np.mean(expected))
+    assert result.std == pytest.approx(np.std(expected)) and (result.splits, result.count) == (4, 120)
     assert class_score(logits).splits == 2 and class_score(logits[:9]).splits == 1
     assert class_score(torch.eye(10) * 1000).mean == pytest.approx(10), 'sure and all different'
     assert class_score(torch.zeros(7, 10)).mean == pytest.approx(1)

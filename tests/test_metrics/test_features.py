@@ -20,17 +20,17 @@ def test_the_network_recognises_a_cat(extractor):
     """The weights are in their places: ImageNet's 281, 282 and 285 are the cats most alike."""
     data = pytest.importorskip('skimage.data')
     cat = torch.as_tensor(data.chelsea()[:, 75:375].copy()).permute(2, 0, 1)[None]
-    found = extractor(cat)
-    assert found.shape == (1, 1280) and not found.requires_grad
-    assert set(extractor.network.classifier(found).topk(3).indices[0].tolist()) == {281, 282, 285}
+    result = extractor(cat)
+    assert result.shape == (1, 1280) and not result.requires_grad
+    assert set(extractor.network.classifier(result).topk(3).indices[0].tolist()) == {281, 282, 285}
 
 
 def test_features_do_not_depend_on_the_batch_and_grey_is_three_equal_channels(extractor):
     images = torch.randint(0, 256, (3, 64, 64), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     together = extractor(images)
     for n in range(3):
-        one = extractor(images[n, None, None].repeat(1, 3, 1, 1))
-        assert F.cosine_similarity(one, together[n : n + 1]).item() > 1 - 1e-5
+        item = extractor(images[n, None, None].repeat(1, 3, 1, 1))
+        assert F.cosine_similarity(item, together[n : n + 1]).item() > 1 - 1e-5
     assert not extractor.train().training
     with pytest.raises(ValueError, match=r'got \(2, 1, 8, 8\)'):
         extractor(torch.zeros(2, 1, 8, 8))
@@ -78,8 +78,8 @@ def test_inception_features_are_those_of_torch_fidelity(inception_weights):
     theirs = FeatureExtractorInceptionV3('theirs', ['2048', 'logits_unbiased'], str(inception_weights))
     images = torch.randint(0, 256, (2, 3, 20, 24), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     features, logits = theirs(images)
-    found = ours(images)
-    assert torch.equal(found, features) and torch.allclose(ours.logits(found), logits)
+    result = ours(images)
+    assert torch.equal(result, features) and torch.allclose(ours.logits(result), logits)
     assert torch.equal(ours(images[:1, 0]), theirs(images[:1, :1].expand(-1, 3, -1, -1))[0])
     assert ours.name.endswith(f'SHA-256 {file_sha256(inception_weights)[:8]}')
     assert ours.frechet == 'FID' and not ours.train().training

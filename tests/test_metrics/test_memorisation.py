@@ -38,15 +38,15 @@ def test_distances_equal_the_slow_reference(standardise):
     queries, tiles = descriptors[:3], descriptors[3:]
     overlapping = torch.eye(6).bool()
     overlapping[0, 1] = overlapping[1, 0] = True
-    found = nearest_tiles(queries, tiles, overlapping, standardise)
+    result = nearest_tiles(queries, tiles, overlapping, standardise)
     for n, query in enumerate(queries.double().numpy()):
         distances = np.array([slow_distance(query, tile, standardise) for tile in tiles.double().numpy()])
         nearest = distances.argmin()
         apart = [t for t in range(6) if not overlapping[nearest, t]]
-        assert found.tile[n] == nearest
-        assert found.nearest[n] == pytest.approx(distances[nearest], abs=2e-3)
-        assert found.second[n] == pytest.approx(distances[apart].min(), abs=2e-3)
-        assert found.ratio[n] == pytest.approx(distances[nearest] / distances[apart].min(), abs=5e-3)
+        assert result.tile[n] == nearest
+        assert result.nearest[n] == pytest.approx(distances[nearest], abs=2e-3)
+        assert result.second[n] == pytest.approx(distances[apart].min(), abs=2e-3)
+        assert result.ratio[n] == pytest.approx(distances[nearest] / distances[apart].min(), abs=5e-3)
 
 
 def test_copies_are_found_and_new_pictures_are_not():
@@ -71,8 +71,8 @@ def test_copies_are_found_and_new_pictures_are_not():
     assert images.copies.all() and images.tile.tolist() == list(range(24))
     _, masks = search(copies)
     assert masks.copies.all() and masks.tile.tolist() == list(range(24))
-    for found in search(new):
-        assert not found.copies.any() and found.ratio.min() > 0.6
+    for result in search(new):
+        assert not result.copies.any() and result.ratio.min() > 0.6
 
 
 def test_distance_of_masks_is_the_root_of_the_share_that_differs():
@@ -80,16 +80,18 @@ def test_distance_of_masks_is_the_root_of_the_share_that_differs():
     labels[1] = 2
     labels[2] = 255
     known = label_descriptors(labels, 4)
-    found = nearest_tiles(known[:1], known[1:2].repeat(2, 1, 1, 1), torch.eye(2).bool(), False)
-    assert found.nearest.item() == pytest.approx(1)
-    found = nearest_tiles(known[:1], known[2:].repeat(2, 1, 1, 1), torch.eye(2).bool(), False)
-    assert found.nearest.item() == pytest.approx((3 / 8) ** 0.5), 'the centre of the simplex is as far from all classes'
+    result = nearest_tiles(known[:1], known[1:2].repeat(2, 1, 1, 1), torch.eye(2).bool(), False)
+    assert result.nearest.item() == pytest.approx(1)
+    result = nearest_tiles(known[:1], known[2:].repeat(2, 1, 1, 1), torch.eye(2).bool(), False)
+    assert result.nearest.item() == pytest.approx((3 / 8) ** 0.5), (
+        'the centre of the simplex is as far from all classes'
+    )
 
 
 def test_a_mask_that_many_tiles_have_is_no_copy():
     labels = label_descriptors(torch.zeros(3, 64, 64, dtype=torch.uint8), 4)
-    found = nearest_tiles(labels[:1], labels, torch.eye(3).bool(), False)
-    assert found.nearest.item() == found.second.item() == 0 and found.ratio.item() == 1 and not found.copies.any()
+    result = nearest_tiles(labels[:1], labels, torch.eye(3).bool(), False)
+    assert result.nearest.item() == result.second.item() == 0 and result.ratio.item() == 1 and not result.copies.any()
     assert nearest_tiles(labels[:0], labels, torch.eye(3).bool(), False).ratio.shape == (0,)
 
 

@@ -26,43 +26,43 @@ def labels():
 
 
 def test_a_set_is_described_by_all_its_tiles(labels):
-    found = set_structure(describe_tiles(labels, 3))
+    result = set_structure(describe_tiles(labels, 3))
     correlation = two_point_correlation(labels, 3)
-    assert found.correlation == pytest.approx(correlation.mean(0))
+    assert result.correlation == pytest.approx(correlation.mean(0))
     fractions = correlation[..., :1]
     scaled = (correlation - fractions**2).sum(0) / (fractions - fractions**2).sum(0)
-    assert found.scaled == pytest.approx(scaled) and found.scaled[..., 0] == pytest.approx(np.ones((3, 2)))
+    assert result.scaled == pytest.approx(scaled) and result.scaled[..., 0] == pytest.approx(np.ones((3, 2)))
     chords = chord_lengths(labels, 3).sum(0)
     lengths = np.repeat(np.arange(32), chords[1, 0])
-    assert found.mean_chord[1, 0] == pytest.approx(lengths.mean())
-    assert found.chords[1, 0, 5] == pytest.approx((lengths <= 5).mean())
-    assert found.interface == pytest.approx(interface_density(labels, 3).mean(0))
+    assert result.mean_chord[1, 0] == pytest.approx(lengths.mean())
+    assert result.chords[1, 0, 5] == pytest.approx((lengths <= 5).mean())
+    assert result.interface == pytest.approx(interface_density(labels, 3).mean(0))
     sizes = component_sizes(labels, 3)
     areas = sizes.area[sizes.phase == 2]
-    assert found.mean_area[2] == pytest.approx(areas.mean())
-    assert found.density[2] == pytest.approx(1e4 * len(areas) / (labels != 255).sum())
+    assert result.mean_area[2] == pytest.approx(areas.mean())
+    assert result.density[2] == pytest.approx(1e4 * len(areas) / (labels != 255).sum())
     for n in (0, 5, 12):  # bins end at 2 ** 0.5, 2 ** 3 and 2 ** 6.5 pixels
-        assert found.components[2, n] == pytest.approx((areas < 2 ** (0.5 * (n + 1)) - 1e-9).mean())
+        assert result.components[2, n] == pytest.approx((areas < 2 ** (0.5 * (n + 1)) - 1e-9).mean())
 
 
 def test_weights_count_tiles_several_times(labels):
     tiles = describe_tiles(labels[:5], 3)
     weighted = set_structure(tiles, np.array([2, 0, 1, 1, 0]))
     repeated = set_structure(describe_tiles(labels[[0, 0, 2, 3]], 3))
-    for one, other in zip(weighted, repeated, strict=True):
-        assert one == pytest.approx(other, nan_ok=True)
+    for item, other in zip(weighted, repeated, strict=True):
+        assert item == pytest.approx(other, nan_ok=True)
 
 
 def test_differences_of_known_sets(labels):
-    found = set_structure(describe_tiles(labels, 3))
+    result = set_structure(describe_tiles(labels, 3))
     other = set_structure(describe_tiles(smooth_labels(40, 3.0, 1), 3))
-    same = structure_differences(found, found)
+    same = structure_differences(result, result)
     assert all(values == pytest.approx(np.zeros(3)) for values in same.values())
-    differences = structure_differences(other, found)
+    differences = structure_differences(other, result)
     chords = [chord_lengths(maps, 3).sum(0) for maps in (labels, smooth_labels(40, 3.0, 1))]
     expected = [stats.wasserstein_distance(range(32), range(32), *(c[0, way] for c in chords)) for way in (0, 1)]
     assert differences['chord lengths, pixels'][0] == pytest.approx(np.mean(expected))
-    assert differences['interface density, %'] == pytest.approx(100 * np.abs(other.interface / found.interface - 1))
+    assert differences['interface density, %'] == pytest.approx(100 * np.abs(other.interface / result.interface - 1))
 
 
 def test_coarser_structures_are_beyond_the_spread_of_real_ones_and_other_real_ones_are_not(labels):
@@ -75,9 +75,9 @@ def test_coarser_structures_are_beyond_the_spread_of_real_ones_and_other_real_on
         sets = {'train': set_structure(tiles), 'val': set_structure(tiles), 'pairs': set_structure(made)}
         records = difference_records(sets, 'train', 'pairs', drawn, titles, 'abc')
         measures = {'scaled autocovariance, x 100', 'chord lengths, pixels', 'interface density, %'}
-        answers = [one['beyond'] for one in records if one['difference of'] in measures]
+        answers = [item['beyond'] for item in records if item['difference of'] in measures]
         assert len(records) == 15 and answers.count(beyond) > 7, records
-        assert all(one['other'] == pytest.approx(0) for one in records)
+        assert all(item['other'] == pytest.approx(0) for item in records)
 
 
 def test_whole_micrographs_are_resampled(labels):
@@ -85,13 +85,13 @@ def test_whole_micrographs_are_resampled(labels):
     drawn = resampled_structures(tiles, list('aaabbb'), 30)
     halves = [set_structure(describe_tiles(labels[part], 3)).interface for part in (np.s_[:3], np.s_[3:6])]
     possible = [halves[0], halves[1], (halves[0] + halves[1]) / 2]
-    for one in drawn:
-        assert any(one.interface == pytest.approx(values) for values in possible)
+    for item in drawn:
+        assert any(item.interface == pytest.approx(values) for values in possible)
     alone = resampled_structures(tiles, ['a'] * 6, 30)
-    assert np.std([one.interface for one in alone], 0).min() > 0, 'of a single micrograph, tiles are drawn'
+    assert np.std([item.interface for item in alone], 0).min() > 0, 'of a single micrograph, tiles are drawn'
 
 
 def test_a_phase_that_is_absent_has_no_values(labels):
-    found = set_structure(describe_tiles(np.where(labels == 2, 1, labels), 3))
-    assert np.isnan(found.scaled[2]).all() and np.isnan(found.chords[2]).all() and np.isnan(found.mean_area[2])
-    assert found.correlation[2].max() == 0 and found.interface[2] == 0 and found.density[2] == 0
+    result = set_structure(describe_tiles(np.where(labels == 2, 1, labels), 3))
+    assert np.isnan(result.scaled[2]).all() and np.isnan(result.chords[2]).all() and np.isnan(result.mean_area[2])
+    assert result.correlation[2].max() == 0 and result.interface[2] == 0 and result.density[2] == 0

@@ -76,8 +76,8 @@ def test_copies_are_dropped_and_disagreeing_pairs_marked(data, segmentor, pairs,
     report = json.loads((tmp_path / 'report/check.json').read_text())
     assert {entry['index'] for entry in report['copies']} == set(COPIES)
     assert report['disagreeing'] == list(SWAPPED)
-    found = {row['set']: row['copies'] for row in report['tables']['copies'] if row['of'] == 'image'}
-    assert found['real tiles, validation micrographs'] == 0
+    result = {row['set']: row['copies'] for row in report['tables']['copies'] if row['of'] == 'image'}
+    assert result['real tiles, validation micrographs'] == 0
     compared = [row['compared'] for row in report['tables']['distances']]
     assert compared.count('pairs with training tiles') == 2
     # The part that was asked for, and not the other: this is looked at while choosing.
@@ -183,9 +183,9 @@ def test_larger_pairs_are_judged_by_their_worst_window(data, tmp_path):
     folder.write(PairRow(0, 0, 'uniform', fractions, fractions), image, label)
     checker = PairChecker(folder, data, progress=lambda items, **_: items)
     checker.check_copies()
-    found = checker.result.nearest['pairs']['image']
-    assert found.ratio.shape == (1,) and found.copies.all()
-    assert checker.result.tiles[found.tile[0]].startswith(f'{name}_y')
+    result = checker.result.nearest['pairs']['image']
+    assert result.ratio.shape == (1,) and result.copies.all()
+    assert checker.result.tiles[result.tile[0]].startswith(f'{name}_y')
 
 
 def test_windows():
@@ -193,8 +193,8 @@ def test_windows():
     windows = cut_windows(maps, 4)
     assert windows.shape == (8, 4, 4)
     assert torch.equal(windows[3], maps[0, 2:, 4:]) and torch.equal(windows[4], maps[1, :4, :4])
-    found = NearestTiles(*torch.tensor([[1.0, 2, 3, 4], [2, 8, 9, 8], [0.5, 0.25, 0.33, 0.5]]), torch.arange(4))
-    worst = worst_windows(found, [7, 7, 9, 9])
+    result = NearestTiles(*torch.tensor([[1.0, 2, 3, 4], [2, 8, 9, 8], [0.5, 0.25, 0.33, 0.5]]), torch.arange(4))
+    worst = worst_windows(result, [7, 7, 9, 9])
     assert worst.tile.tolist() == [1, 2] and worst.nearest.tolist() == [2, 3]
 
 

@@ -108,5 +108,5 @@ def test_micrographs_as_small_as_tiles_give_no_disguised_ones(root):
 def test_few_tiles_at_the_border_are_tried_again(root):
     for path in list((root / 'tiles/img_dir/train').iterdir())[1:]:
         path.unlink()
-    found = [len(disguised_tiles(root, 32, 4, seed=seed).names) for seed in range(20)]
-    assert set(found) <= {0, 1} and sum(found) > 10
+    result = [len(disguised_tiles(root, 32, 4, seed=seed).names) for seed in range(20)]
+    assert set(result) <= {0, 1} and sum(result) > 10

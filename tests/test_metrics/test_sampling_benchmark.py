@@ -32,10 +32,10 @@ def test_fraction_columns_by_hand():
     labels = plain.clone()
     labels[1, 0, :] = 0  # five pixels moved
     targets = torch.tensor([[1.0, 0, 0, 0], [0.7, 0.3, 0, 0]]).double()
-    found = fraction_columns(DrawnPairs(plain, labels, plain, targets, 1.0), CLASSES)
-    assert found['error'] == pytest.approx((0 + 10) / 2) and found['error se'] == pytest.approx(5.0)
-    assert found['error matrix'] == found['error austenite'] == pytest.approx(10) and found['error defect'] == 0
-    assert found['moved %'] == pytest.approx(2.5) and found['kept %'] == 50
+    result = fraction_columns(DrawnPairs(plain, labels, plain, targets, 1.0), CLASSES)
+    assert result['error'] == pytest.approx((0 + 10) / 2) and result['error se'] == pytest.approx(5.0)
+    assert result['error matrix'] == result['error austenite'] == pytest.approx(10) and result['error defect'] == 0
+    assert result['moved %'] == pytest.approx(2.5) and result['kept %'] == 50
 
 
 def test_guidance_counts_twice():

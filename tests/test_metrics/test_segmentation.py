@@ -31,8 +31,8 @@ def sample(name, predicted, label):
 def evaluate(samples, **options):
     metric = METRICS.build(dict(type='MicrographIoUMetric', **options))
     metric.dataset_meta = dict(classes=CLASSES, palette=PALETTE)
-    for one in samples:
-        metric.process({}, [one])
+    for item in samples:
+        metric.process({}, [item])
     return metric.evaluate(len(samples))
 
 
@@ -218,7 +218,7 @@ def test_names_are_places_in_the_data_set_wherever_links_lead(tmp_path, monkeypa
     for specimen in ('a', 'b'):
         (root / specimen).mkdir(parents=True)
         (root / specimen / 'field.1.png').symlink_to(tmp_path / 'pool/1.png')
-    assert [relative_name(root / one / 'field.1.png', root) for one in 'ab'] == ['a/field.1', 'b/field.1']
+    assert [relative_name(root / item / 'field.1.png', root) for item in 'ab'] == ['a/field.1', 'b/field.1']
     linked = tmp_path / 'linked'
     linked.symlink_to(root)
     assert relative_name(linked / 'a/field.1.png', linked) == 'a/field.1'

@@ -11,11 +11,11 @@ def test_section_names_its_measures_for_what_they_are():
     features = {name: [torch.rand(n, 1280, generator=generator) for _ in 'im'] for name, n in
                 (('train', 9), ('val', 5), ('pairs', 12), ('3 of the pairs', 3), ('test', 1))}  # fmt: skip
     section = distance_section(features, LiteFeatures(), 64)
-    found = section.numbers['distances']
-    assert [(one['set'], one['of'], one['number']) for one in found[:2]] == [
+    result = section.numbers['distances']
+    assert [(item['set'], item['of'], item['number']) for item in result[:2]] == [
         ('real, validation', 'image', 5), ('real, validation', 'mask', 5)
     ]  # fmt: skip
-    assert not {'FID', 'IS', 'KID x 1000'} & {key for one in found + section.numbers['scores'] for key in one}
-    assert len(found) == 6 and len(section.numbers['scores']) == 10
-    assert found[4]['precision'] != found[4]['precision'], 'three images have no third neighbour'
+    assert not {'FID', 'IS', 'KID x 1000'} & {key for item in result + section.numbers['scores'] for key in item}
+    assert len(result) == 6 and len(section.numbers['scores']) == 10
+    assert result[4]['precision'] != result[4]['precision'], 'three images have no third neighbour'
     assert '64x64 pixels, resized to 224x224' in section.body[0] and 'no FID' in section.body[0]

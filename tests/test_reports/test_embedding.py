@@ -24,10 +24,10 @@ def test_maps_keep_clusters_apart_and_are_the_same_again():
     rng = np.random.default_rng(0)
     features = np.concatenate([rng.normal(size=(15, 40)), rng.normal(size=(15, 40)) + 6])
     for method in ('tsne', 'pca'):
-        found = embed(features, method, seed=3)
-        assert found.shape == (30, 2) and np.array_equal(found, embed(features, method, seed=3))
-        centres = found[:15].mean(0), found[15:].mean(0)
-        spread = max(found[:15].std(), found[15:].std())
+        result = embed(features, method, seed=3)
+        assert result.shape == (30, 2) and np.array_equal(result, embed(features, method, seed=3))
+        centres = result[:15].mean(0), result[15:].mean(0)
+        spread = max(result[:15].std(), result[15:].std())
         assert np.linalg.norm(centres[0] - centres[1]) > spread, method
     with pytest.raises(ValueError, match="got 'umap' and 30"):
         embed(features, 'umap')
@@ -46,4 +46,4 @@ def test_section_shows_at_most_so_many_points_of_a_set(monkeypatch):
     assert '6 of 12 synthetic' in section.body[0] and '4 of 4 real, validation' in section.body[0]
     for kind in ('image', 'mask'):
         points = section.numbers['points'][kind]
-        assert {name: len(found) for name, found in points.items()} == {'train': 6, 'val': 4, 'pairs': 6}
+        assert {name: len(result) for name, result in points.items()} == {'train': 6, 'val': 4, 'pairs': 6}

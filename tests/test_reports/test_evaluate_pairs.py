@@ -107,14 +107,14 @@ def test_the_tool_writes_a_page_and_its_numbers_and_leaves_the_pairs_alone(demo_
         [row.target for row in rows], [[row.measures[f'plain_{name}'] for name in CLASSES] for row in rows]
     ))  # fmt: skip
     expected = fraction_errors(target, plain)
-    found = [one for one in numbers['target_fractions']['errors'] if one['fractions of'] == 'drawn by the networks']
-    assert [one['MAE, points'] for one in found] == pytest.approx(expected.mae.tolist(), rel=SIX_DIGITS)
-    assert [one['R2 %'] for one in found] == pytest.approx(expected.r2.tolist(), rel=SIX_DIGITS)
-    distances = {(one['set'], one['of']): one for one in numbers['distances']['distances']}
+    result = [item for item in numbers['target_fractions']['errors'] if item['fractions of'] == 'drawn by the networks']
+    assert [item['MAE, points'] for item in result] == pytest.approx(expected.mae.tolist(), rel=SIX_DIGITS)
+    assert [item['R2 %'] for item in result] == pytest.approx(expected.r2.tolist(), rel=SIX_DIGITS)
+    distances = {(item['set'], item['of']): item for item in numbers['distances']['distances']}
     assert distances['synthetic', 'image']['number'] == 9 and 'Frechet distance' in distances['synthetic', 'image']
     assert 0 < distances['real, validation', 'image']['precision'] <= 1
     assert len(numbers['maps']['points']['mask']['pairs']) == 9
-    assert [one['copies'] for one in numbers['copies']['table'][:2]] == [0, 0]
+    assert [item['copies'] for item in numbers['copies']['table'][:2]] == [0, 0]
     assert set(numbers['copies']['ratios']['image']) == {'pairs', 'val', 'disguised'}
 
 
@@ -167,7 +167,7 @@ def test_pairs_drawn_without_fractions_asked_for(demo_data, pairs, tmp_path):
     assert 'drawn without fractions asked for' in (tmp_path / 'out/index.html').read_text()
     rows = [*folder.rows(), *PairFolder(pairs).rows()[5:8]]
     section = target_section(rows, CLASSES)
-    assert '3 pairs of 8' in section.body[0] and {one['pairs'] for one in section.numbers['errors']} == {3}
+    assert '3 pairs of 8' in section.body[0] and {item['pairs'] for item in section.numbers['errors']} == {3}
 
 
 def test_larger_pairs_are_cut_into_windows(demo_data, tmp_path):
@@ -177,8 +177,8 @@ def test_larger_pairs_are_cut_into_windows(demo_data, tmp_path):
     for n in range(2):
         folder.write(PairRow(n, 0, 'g', (1.0, 0, 0, 0), (1.0, 0, 0, 0)), image, label)
     checker = PairChecker(folder, demo_data, progress=lambda items, **_: items)
-    found = tile_sets(checker)['pairs']
-    assert found.owners == ['0', '0', '1', '1'] and torch.equal(found.labels[:2], tiles.labels[:2])
+    result = tile_sets(checker)['pairs']
+    assert result.owners == ['0', '0', '1', '1'] and torch.equal(result.labels[:2], tiles.labels[:2])
     flags = ['--features', 'none', '--no-copies']
     run_tool('evaluate_pairs.py', folder.root, demo_data, '--out', tmp_path / 'out', *flags)
     assert json.loads((tmp_path / 'out/evaluation.json').read_text())['microstructure']['tiles']['pairs'] == 4

@@ -78,7 +78,7 @@ def test_a_row_counts_once_both_files_show_it(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ('name', 'content', 'told'),
+    ('name', 'content', 'message'),
     [
         ('speed.csv', b'steps,error\n5\n', r"speed\.csv, line 2, column 'error': the line ends before it"),
         ('speed.csv', b'', r"speed\.csv, line 1: the column 'steps' is missing"),
@@ -88,8 +88,8 @@ def test_a_row_counts_once_both_files_show_it(tmp_path):
         ('speed.json', json.dumps([1]).encode(), r'speed\.json must hold a JSON object, got a list'),
     ],
 )
-def test_damaged_files_are_told(tmp_path, name, content, told):
+def test_damaged_files_are_told(tmp_path, name, content, message):
     ResultTable(tmp_path, 'speed', {}, ['steps']).add(dict(steps=5, error=1.5))
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(ValueError, match=told):
+    with pytest.raises(ValueError, match=message):
         ResultTable(tmp_path, 'speed', {}, ['steps'])
