@@ -92,7 +92,7 @@ The generator's U-Net works on pixel-unshuffled pairs: `pixel_unshuffle(x, {patc
 
 
 class GeneratorCard(NamedTuple):
-    """What a folder with a trained generator says besides its networks.
+    """All that a folder with a trained generator says besides its networks.
 
     Attributes:
         classes: K class names in the order of the fractions and labels.

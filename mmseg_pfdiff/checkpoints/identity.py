@@ -16,7 +16,7 @@ from .settings import has_settings, read_settings, sampler_settings
 
 
 def describe_model(model: nn.Module, config: Config | None = None) -> dict:
-    """What identifies a trained model in a pair folder, the same from a checkpoint as from an exported folder.
+    """The identity of a trained model in a pair folder, the same from a checkpoint as from an exported folder.
 
     Args:
         model: As loaded, on the CPU, before anything else is done with it.

@@ -33,7 +33,7 @@ SHORT.maxstring = SHORT.maxother = SHORT.maxlong = 60
 
 
 class Rule(NamedTuple):
-    """What a value must be, in words and as a test."""
+    """Requirement on a value, in words and as a test."""
 
     wanted: str
     fits: Callable[[Any], bool]

@@ -158,7 +158,7 @@ def _load_weights(net: nn.Module, path: Path, config_path: Path) -> None:
 
 
 def _check_agreement(path: Path, built: Mapping[str, Any], class_name: str, changes: str) -> None:
-    """What diffusers would build from a folder must be what our constructor built."""
+    """Refuses a folder of which diffusers would build something else than our constructor did."""
     written = _read(path)
     built = json.loads(json.dumps({key: value for key, value in built.items() if not key.startswith('_')}))
     # Versions of diffusers may know different arguments; those both know decide.

@@ -152,31 +152,40 @@ def open_generator(
     _check_together('second stage', '--image-config', image_config, image_checkpoint, image_cfg_options)
     config = config_with_options(source, cfg_options, () if image_config else ('fraction_sampler',), data)
     init_default_scope(config.get('default_scope', 'mmseg'))
-    files: dict = {'mask_model' if image_config else 'generator': (config, checkpoint)}
+    files = {'mask_model' if image_config else 'generator': (config, checkpoint)}
     if image_config:
         files['image_model'] = (config_with_options(image_config, image_cfg_options, data=data), image_checkpoint)
-    high = sr_config and config_with_options(sr_config, sr_cfg_options, data=data)
-    files['super_resolution'] = (high, sr_checkpoint) if high else None
-    return _open_files(files, sampler, steps)
+    if sr_config:
+        files['super_resolution'] = (config_with_options(sr_config, sr_cfg_options, data=data), sr_checkpoint)
+    models, identity = _load_models(files, sampler, steps)
+    return (_two_stages if image_config else _one_stage)(config, models, identity)
 
 
-def _open_files(
-    files: Mapping[str, tuple[Config, str] | None], sampler: str | None, steps: int | None
-) -> OpenedGenerator:
-    """Opens configs with their checkpoints, by the names of the models."""
-    configs = [pair[0] for pair in filter(None, files.values())]
-    if (sampler or steps) and not any(map(_draws_in_steps, configs)) and 'image_model' in files:
+def _load_models(
+    files: Mapping[str, tuple[Config, str]], sampler: str | None, steps: int | None
+) -> tuple[dict[str, BaseModel | None], dict]:
+    """The models of configs and checkpoints, by their names, and what identifies each of them."""
+    configs = [config for config, _ in files.values()]
+    if (sampler or steps) and 'image_model' in files and not any(map(_draws_in_steps, configs)):
         kinds = ' nor '.join(str(config.model.get('type')) for config in configs)
         raise ValueError(f'Neither {kinds} draws with a sampler; leave out --sampler and --steps.')
-    models, identity = dict.fromkeys(files), dict.fromkeys(files)
-    for name in filter(files.get, files):
-        config, checkpoint = files[name]
+    models, identity = {}, {}
+    for name, (config, checkpoint) in files.items():
         models[name] = _load_model(config, checkpoint, *KINDS[name], sampler, steps)
         identity[name] = describe_model(models[name], config)
-    config = configs[0]
-    if 'image_model' in files:
-        classes, palette = dataset_classes(training_set(config))
-        return OpenedGenerator(models, classes, palette, Unconditional(classes), identity)
+    for each in (models, identity):
+        each.setdefault('super_resolution', None)
+    return models, identity
+
+
+def _two_stages(config: Config, models: dict, identity: dict) -> OpenedGenerator:
+    """Two models, of which the first one's config names the classes."""
+    classes, palette = dataset_classes(training_set(config))
+    return OpenedGenerator(models, classes, palette, Unconditional(classes), identity)
+
+
+def _one_stage(config: Config, models: dict, identity: dict) -> OpenedGenerator:
+    """A generator, with the fractions of the tiles that its config trains on."""
     tiles = dataset_fractions(training_set(config))
     settings = config.get('fraction_sampler') or {}
     requests = build_requests(settings, tiles.classes, tiles.vectors)
@@ -189,6 +198,7 @@ def _open_files(
 def _open_folder(
     folder: Path, sampler: str | None, steps: int | None, options: Mapping | None, sr_options: Mapping | None
 ) -> OpenedGenerator:
+    """An exported generator."""
     own = split_options(options, ('model', 'fraction_sampler'), str(folder))
     high = split_options(sr_options, ('model',), str(folder))
     changes = dict(generator=own['model'], super_resolution=high['model'])

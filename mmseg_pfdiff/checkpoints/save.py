@@ -145,7 +145,7 @@ def _write_part(model: PairDiffusion, folder: Path) -> None:
 
 
 def _as_os_error(error: SafetensorError, path: Path) -> Exception:
-    """What safetensors says of a file that it could not write, as Python would say it."""
+    """The error of safetensors over a file that it could not write, as Python would raise it."""
     number = re.search(r'os error (\d+)', str(error))
     if number is None:
         return ValueError(f'{path} cannot be written: {error}')

@@ -31,7 +31,7 @@ def has_settings(model: Any) -> bool:
 
 
 def read_settings(model: PairDiffusion) -> dict:
-    """What :func:`build_from_settings` makes an equal model of, but for its weights.
+    """The settings of which :func:`build_from_settings` makes an equal model, but for its weights.
 
     An argument of a constructor is read from the attribute of the same name, so changes made after building count;
     the few that are kept otherwise are read by the functions below.

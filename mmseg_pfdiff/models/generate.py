@@ -29,7 +29,7 @@ LEAST_KEPT = 0.1
 
 
 def invented_shares(labels: Tensor, plain: Tensor, num_classes: int) -> Tensor:
-    """What part of each class the networks did not draw.
+    """The part of each class that the networks did not draw.
 
     Args:
         labels: (N, H, W) integer, label maps as they are written.

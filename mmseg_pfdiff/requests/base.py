@@ -10,7 +10,7 @@ from torch import Tensor
 
 
 class FractionRequest(NamedTuple):
-    """What one pair shall be.
+    """The request for one pair.
 
     Attributes:
         target: c', (K,) float64, the phase fractions asked for; NaN where nothing is asked for.
@@ -40,7 +40,7 @@ class RequestSource(Protocol):
         """The request of pair `index`, a function of (seed, index) alone; both are >= 0."""
 
     def describe(self) -> dict:
-        """What identifies the requests in a pair folder.
+        """The identity of the requests in a pair folder.
 
         Returns:
             JSON-like, with `type`, the name of the class; empty where nothing is asked for.
@@ -71,7 +71,7 @@ class Unconditional:
 
 
 def describe_vectors(vectors: Tensor) -> dict:
-    """What identifies fraction vectors: their number and a hash of their values.
+    """The identity of fraction vectors: their number and a hash of their values.
 
     Args:
         vectors: (R, K) float64.

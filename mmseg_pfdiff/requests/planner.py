@@ -112,7 +112,7 @@ class FractionPlanner:
         return FractionRequest(perturb_fractions(base, self.sigma, self.epsilon, generator), self.group)
 
     def describe(self) -> dict:
-        """What identifies these requests in a pair folder; JSON-like."""
+        """The identity of these requests in a pair folder; JSON-like."""
         settings = dict(target_mean=self.target_mean, sigma=self.sigma, epsilon=self.epsilon)
         return dict(type=type(self).__name__, **describe_vectors(self.vectors), **settings)
 

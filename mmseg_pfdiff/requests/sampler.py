@@ -94,7 +94,7 @@ class FractionSampler:
         return FractionRequest(perturb_fractions(base, self.sigma, self.epsilon, generator), self.names[group])
 
     def describe(self) -> dict:
-        """What identifies these requests in a pair folder; JSON-like."""
+        """The identity of these requests in a pair folder; JSON-like."""
         settings = dict(groups=self.groups, sigma=self.sigma, epsilon=self.epsilon)
         return dict(type=type(self).__name__, **describe_vectors(self.vectors), **settings)
 

@@ -139,7 +139,7 @@ class RequestedFractions:
         return FractionRequest(self.vectors[0 if self.num is None else index], self.group)
 
     def describe(self) -> dict:
-        """What identifies these requests in a pair folder; JSON-like."""
+        """The identity of these requests in a pair folder; JSON-like."""
         return dict(type=type(self).__name__, **describe_vectors(self.vectors), num=self.num)
 
 
