@@ -59,8 +59,8 @@ def fraction_errors(target: Tensor, measured: Tensor) -> FractionErrors:
     return FractionErrors(points.abs().mean(1), points.abs().mean(0), points.mean(0), 100 * r2)
 
 
-def fraction_table(target: Tensor, measured: Tensor, classes: Sequence[str]) -> str:
-    """The errors as a table for people.
+def fraction_records(target: Tensor, measured: Tensor, classes: Sequence[str]) -> list[dict[str, object]]:
+    """The errors as a table.
 
     Args:
         target: (N, K) fractions asked for.
@@ -68,21 +68,30 @@ def fraction_table(target: Tensor, measured: Tensor, classes: Sequence[str]) -> 
         classes: K names.
 
     Returns:
-        Text: for each class the mean target and measured fraction, MAE in points, R2 in percent.
+        For each class its name, the mean target and measured fraction in percent, MAE in points, R2 in percent.
     """
-    table = PrettyTable(['class', 'asked %', 'got %', 'MAE (points)', 'R2 %'])
-    table.add_rows(fraction_rows(target, measured, classes))
-    return table.get_string()
+    errors = fraction_errors(target, measured)
+    columns = {
+        'class': list(classes),
+        'asked, mean %': (100 * target.mean(0)).tolist(),
+        'got, mean %': (100 * measured.mean(0)).tolist(),
+        'MAE, points': errors.mae.tolist(),
+        'R2 %': errors.r2.tolist(),
+    }
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
 def fraction_rows(target: Tensor, measured: Tensor, classes: Sequence[str]) -> list[list[str]]:
-    """The cells of :func:`fraction_table`, a row for each class."""
-    errors = fraction_errors(target, measured)
-    columns = (100 * target.mean(0), 100 * measured.mean(0), errors.mae)
-    return [
-        [name, *(f'{column[k]:.2f}' for column in columns), shown(errors.r2[k].item(), '.1f')]
-        for k, name in enumerate(classes)
-    ]
+    """The cells of :func:`fraction_records` for people."""
+    records = [list(record.values()) for record in fraction_records(target, measured, classes)]
+    return [[name, *(f'{value:.2f}' for value in values), shown(r2, '.1f')] for name, *values, r2 in records]
+
+
+def fraction_table(target: Tensor, measured: Tensor, classes: Sequence[str]) -> str:
+    """The errors as text, arguments as those of :func:`fraction_records`."""
+    table = PrettyTable(['class', 'asked %', 'got %', 'MAE (points)', 'R2 %'])
+    table.add_rows(fraction_rows(target, measured, classes))
+    return table.get_string()
 
 
 @METRICS.register_module()
@@ -140,12 +149,10 @@ class PhaseFractionMetric(BaseMetric):
 
         Args:
             data_batch: Not used.
-            data_samples: Predictions as dicts: `pred_sem_seg` and `gt_sem_seg`, each with `data` (1, H, W) integer,
-                and `img_path`.
+            data_samples: Predictions, each as :func:`sample_confusion` takes it.
 
         Raises:
-            ValueError: A label is neither a class nor the ignored one, or a prediction and its label map differ in
-                size; the message names the label map's file.
+            ValueError: As there.
         """
         num_classes = len(self.dataset_meta['classes'])
         for sample in data_samples:

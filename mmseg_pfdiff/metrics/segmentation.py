@@ -70,12 +70,10 @@ class MicrographIoUMetric(IoUMetric):
 
         Args:
             data_batch: Not used.
-            data_samples: Predictions as dicts: `pred_sem_seg` and `gt_sem_seg`, each with `data` (1, H, W) integer,
-                and `img_path`.
+            data_samples: Predictions, each as :func:`sample_confusion` takes it, with `img_path`.
 
         Raises:
-            ValueError: A label is neither a class nor the ignored one, a prediction and its label map differ in size
-                (the message names the label map's file), or two micrographs have one name.
+            ValueError: As there, or two micrographs have one name.
             KeyError: A sample has no `img_path`.
         """
         num_classes = len(self.dataset_meta['classes'])

@@ -70,6 +70,24 @@ def _copy_row(who: str, kind: str, tiles: NearestTiles) -> dict:
     }
 
 
+def copied_pairs(check: PairCheck) -> list[dict]:
+    """The pairs that count as copies, each with its kind, the tile it copies, and the ratio of distances."""
+    return [
+        dict(index=row.index, of=kind, tile=check.tiles[tiles.tile[n]], ratio=tiles.ratio[n].item())
+        for kind, tiles in check.nearest['pairs'].items()
+        for n, row in enumerate(check.rows)
+        if tiles.copies[n]
+    ]
+
+
+def copy_rule(check: PairCheck) -> str:
+    """A sentence on what counts as a copy."""
+    return (
+        f'Distance to the nearest of {len(check.tiles)} training tiles over that to the second nearest, over the '
+        f'eight symmetries and shifts up to an eighth of the side; a ratio below {COPY_RATIO:.3f} counts as a copy.'
+    )
+
+
 def _agreement_row(check: PairCheck, who: str, classes: tuple[str, ...]) -> dict:
     iou = check.agreement[who]
     means = iou.nanmean(1)
@@ -100,8 +118,7 @@ def markdown_report(check: PairCheck, classes: tuple[str, ...], notes: list[str]
     if 'copies' in tables:
         parts += [
             '## Copies of training tiles',
-            f'Distance to the nearest of {len(check.tiles)} training tiles over that to the second nearest, over the '
-            f'eight symmetries and shifts up to an eighth of the side; below {COPY_RATIO:.3f} counts as a copy.',
+            copy_rule(check),
             _markdown(tables['copies']),
         ]
     if 'agreement' in tables:
@@ -142,12 +159,7 @@ def write_check(check: PairCheck, classes: tuple[str, ...], notes: list[str], ou
     text = markdown_report(check, classes, notes)
     content: dict = {'tables': check_tables(check, classes), 'notes': notes}
     if 'pairs' in check.nearest:
-        content['copies'] = [
-            dict(index=row.index, of=kind, tile=check.tiles[tiles.tile[n]], ratio=tiles.ratio[n].item())
-            for kind, tiles in check.nearest['pairs'].items()
-            for n, row in enumerate(check.rows)
-            if tiles.copies[n]
-        ]
+        content['copies'] = copied_pairs(check)
     if check.limits is not None:
         content['limits'] = dict(
             mean_iou=check.limits.mean_iou, class_loss=dict(zip(classes, check.limits.class_loss.tolist(), strict=True))

@@ -11,14 +11,13 @@ from torch import nn
 from ..files import remove_leftovers, resolved, write_atomically
 from ..json_files import without_nan
 from ..metrics.agreement import LOSS_FACTOR, TrainedSegmentor
-from ..metrics.memorisation import COPY_RATIO
 from ..metrics.pair_check import PairChecker
 from ..metrics.real_tiles import cut_windows
 from ..metrics.tile_sets import TileSet, tile_sets
 from ..pairs.folder import PairFolder
 from ..pairs.grid import pair_grid
 from ..version import __version__
-from .check_report import check_tables
+from .check_report import check_tables, copied_pairs, copy_rule
 from .distance_tables import distance_section
 from .embedding import embedding_section
 from .fraction_plots import distribution_section, target_section
@@ -180,21 +179,12 @@ def _spread(number: int) -> list[int]:
 def _copy_section(checker: PairChecker) -> Section:
     check = checker.result
     records = check_tables(check, checker.folder.classes)['copies']
-    text = (
-        f'Distance to the nearest of {len(check.tiles)} training tiles over that to the second nearest, over the eight '
-        f'symmetries and shifts up to an eighth of the side; a ratio below {COPY_RATIO:.3f} counts as a copy. Held-out '
-        'tiles show what new micrographs get, disguised training tiles what copies get.'
-    )
-    nearest = check.nearest['pairs']
-    numbers = {
-        'table': records,
-        'ratios': {kind: {who: nearest[kind].ratio.tolist() for who, nearest in check.nearest.items()}
-                   for kind in nearest},
-        'copies': [
-            {'index': row.index, 'of': kind, 'tile': check.tiles[tiles.tile[n]]}
-            for kind, tiles in nearest.items() for n, row in enumerate(check.rows) if tiles.copies[n]
-        ],
-    }  # fmt: skip
+    text = f'{copy_rule(check)} Held-out tiles show what new micrographs get, disguised training tiles what copies get.'
+    ratios = {
+        kind: {who: nearest[kind].ratio.tolist() for who, nearest in check.nearest.items()}
+        for kind in check.nearest['pairs']
+    }
+    numbers = {'table': records, 'ratios': ratios, 'copies': copied_pairs(check)}
     return Section('copies', 'Copies of training tiles', [paragraph(text), record_table(records)], numbers)
 
 

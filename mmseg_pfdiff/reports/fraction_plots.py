@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..metrics.fractions import fraction_errors
+from ..metrics.fractions import fraction_errors, fraction_records
 from ..metrics.tile_sets import COLOURS, PAIRS, TRAIN, TileSet
 from ..numbers import shown
 from ..pairs.rows import PairRow
@@ -39,12 +39,14 @@ def target_section(rows: Sequence[PairRow], classes: Sequence[str]) -> Section:
             plain, lambda row: [row.measures[f'plain_{name}'] for name in classes]
         )
         targets['drawn by the networks'] = _stack(plain, lambda row: row.target)
-    records = [record for name in measured for record in _error_records(name, targets[name], measured[name], classes)]
-    text = (
-        f'{len(asked)} pairs of {len(rows)}, also those not kept for training. The label maps as they are written '
-        + ('come after the exact quota has moved pixels; what the networks drew comes before. ' if plain else '')
-        + 'R2 is taken against the diagonal.'
-    )
+    records = [
+        {'fractions of': name, 'class': record['class'], 'pairs': len(shares)} | record
+        for name, shares in measured.items()
+        for record in fraction_records(targets[name], shares, classes)
+    ]
+    text = f'{len(asked)} pairs of {len(rows)}, also those not kept for training. R2 is taken against the diagonal.'
+    if plain:
+        text += ' Label maps are as they are written, after the exact quota has moved pixels of what the networks drew.'
     figure = _scatter(targets, measured, classes)
     points = {name: dict(target=targets[name].tolist(), measured=measured[name].tolist()) for name in measured}
     body = [paragraph(text), record_table(records), plot(figure, 'fractions drawn against fractions asked for')]
@@ -135,22 +137,6 @@ def class_shares(sets: Mapping[str, TileSet], classes: Sequence[str]) -> list[di
 def _stack(rows: Sequence[PairRow], values) -> Tensor:
     """(N, K) float64."""
     return torch.tensor([values(row) for row in rows], dtype=torch.float64)
-
-
-def _error_records(name: str, target: Tensor, measured: Tensor, classes: Sequence[str]) -> list[dict]:
-    errors = fraction_errors(target, measured)
-    return [
-        {
-            'fractions of': name,
-            'class': classes[k],
-            'pairs': len(target),
-            'asked, mean %': 100 * target[:, k].mean().item(),
-            'got, mean %': 100 * measured[:, k].mean().item(),
-            'MAE, points': errors.mae[k].item(),
-            'R2 %': errors.r2[k].item(),
-        }
-        for k in range(len(classes))
-    ]
 
 
 def _scatter(targets: Mapping[str, Tensor], measured: Mapping[str, Tensor], classes: Sequence[str]):
