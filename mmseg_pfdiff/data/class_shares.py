@@ -1,4 +1,4 @@
-"""How much of each class the parts of a data set hold: a table, and what is said of classes that a part lacks."""
+"""Shares of the classes in the parts of a data set, as a table, and notes on classes that a part lacks."""
 
 import argparse
 from collections.abc import Callable, Sequence
@@ -120,25 +120,30 @@ def require_classes(record: dict, allow_absent: bool) -> None:
         )
 
 
-def absent_notes(record: dict) -> list[str]:
-    """What each part lacks, a line each.
+def list_notes(record: dict, **texts: str) -> list[str]:
+    """Lines for the classes that parts lack, and for the lists of a record.
 
     Args:
         record: Content of `dataset.json`.
+        **texts: Key of a list in the record -> how its line begins; empty lists get none.
     """
     notes = []
-    for part in PARTS:
-        if record['split'][part] and (absent := _absent(record, part)):
-            names = list_names(record['classes'][index] for index in absent)
-            effect = 'it cannot be learnt' if part == 'train' else f'no score of it on {part}'
-            notes.append(f'No pixel in {part}: {names} ({effect}).')
-    return notes
+    if all('class_pixels' in facts for facts in record['micrographs'].values()):  # not in former records
+        notes = [note for part in PARTS if record['split'][part] for note in _absent_notes(record, part)]
+    return notes + [f'{text}: {list_names(record[key])}.' for key, text in texts.items() if record[key]]
+
+
+def _absent_notes(record: dict, part: str) -> list[str]:
+    """The line for the classes that a part lacks, if there are any."""
+    names = list_names(record['classes'][index] for index in _absent(record, part))
+    effect = 'it cannot be learnt' if part == 'train' else f'no score of it on {part}'
+    return [f'No pixel in {part}: {names} ({effect}).'] if names else []
 
 
 def _absent(record: dict, part: str) -> list[int]:
     """Classes without a pixel in a part."""
     facts = [record['micrographs'][name] for name in record['split'][part]]
-    return np.flatnonzero(np.sum([one['class_pixels'] for one in facts], axis=0) == 0).tolist()
+    return np.flatnonzero(np.sum([each['class_pixels'] for each in facts], axis=0) == 0).tolist()
 
 
 def _ignored(record: dict, part: str) -> int:

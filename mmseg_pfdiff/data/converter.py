@@ -1,14 +1,74 @@
-"""A folder that one conversion fills, safe against interruption and against mixing with other files."""
+"""The conversion of micrographs into a data set: whole ones by part, tiles of the training part, and their record."""
 
-import json
-import os
-from collections.abc import Iterable, Iterator
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from ..files import TEMPORARY, write_atomically
-from .layout import FOLDERS, DataError, plain_name, refuse_among_data
-from .record import FORMER_NAMES, RECORD, UNFINISHED, load_mark
+import numpy as np
+
+from ..folder_lock import locked_folder
+from ..phases.fractions import IGNORE_INDEX
+from ..progress import progress
+from ..version import __version__
+from .class_shares import count_pixels, require_classes
+from .conversion_folder import ConversionFolder
+from .layout import PARTS, TILINGS, DataError, labelled_positions, tile_name, tile_positions
+from .png import encode_grey, encode_label_map
+
+FORMAT = 1
+
+
+class Micrograph(NamedTuple):
+    """A micrograph as it is to be written.
+
+    Attributes:
+        image: (H, W) uint8, grey values.
+        label: (H, W) uint8, class indices or 255.
+        place: Of its image, for messages.
+        label_place: Of its label map, for messages.
+        facts: What else the record says of it.
+    """
+
+    image: np.ndarray
+    label: np.ndarray
+    place: str
+    label_place: str
+    facts: Mapping
+
+    def checksum(self) -> str:
+        """SHA-256 of the image's pixels and shape."""
+        digest = hashlib.sha256(f'{self.image.shape}'.encode())
+        digest.update(np.ascontiguousarray(self.image))
+        return digest.hexdigest()
+
+
+class Micrographs(NamedTuple):
+    """What is converted: where micrographs come from, and how they are dealt to the parts.
+
+    Attributes:
+        classes: K names.
+        palette: K RGB colours.
+        parts: 'train', 'val' and 'test' -> names of micrographs; a part may be empty.
+        read: Name -> the micrograph. It is called twice for each, so that one is in memory at a time.
+        identity: What tells these micrographs from others, with checksums; plain JSON values.
+        split: Name of the split, if it has one.
+        facts: What else the record says.
+    """
+
+    classes: Sequence[str]
+    palette: Sequence[Sequence[int]]
+    parts: Mapping[str, Sequence[str]]
+    read: Callable[[str], Micrograph]
+    identity: Mapping
+    split: str | None
+    facts: Mapping
+
+    @property
+    def part_of(self) -> dict[str, str]:
+        """Name of each micrograph -> its part, part by part."""
+        return {name: part for part in PARTS for name in self.parts[part]}
 
 
 class Conversion(NamedTuple):
@@ -23,167 +83,144 @@ class Conversion(NamedTuple):
     changed: bool
 
 
-class ConversionFolder:
-    """Guards what stands in OUT: files of this conversion and no others.
+def convert(
+    micrographs: Micrographs,
+    out: str | Path,
+    *,
+    tile_size: int = 256,
+    tiling: str = 'cover',
+    allow_absent: bool = False,
+    progress: Callable = progress,
+) -> Conversion:
+    """Writes whole micrographs by part, and tiles of the training micrographs.
 
-    Nothing is written or removed before :meth:`begin`. A folder filled by another conversion, finished or not, and a
-    folder with files that no conversion wrote are refused: the data set would read old and new files together.
+    .. code-block:: none
+
+        out/
+        ├── {img_dir,ann_dir}/{train,val,test}/NAME.png               whole micrographs, 8-bit grey; class indices
+        ├── tiles/{img_dir,ann_dir}/train/NAME_y0000_x0256.png        tiles of the training micrographs
+        └── dataset.json                                              classes, sources, split, tiles, class shares
+
+    Everything is checked before anything is written. The micrographs are dealt to the parts first and cut second, so
+    that none has tiles in two parts. Tiles without a labelled pixel are left out; a micrograph without one is refused,
+    as nothing can be learnt from it or measured on it. A conversion that was stopped is marked as unfinished; the same
+    call goes on with it, another one is refused.
 
     Args:
-        root: OUT.
-        identity: What the files depend on, as plain JSON values; it tells one conversion from another.
+        micrographs: What to convert.
+        out: Folder to fill.
+        tile_size: Side of the tiles in pixels. No micrograph of any part may be smaller, as pairs are compared with
+            windows of this size of the held-out ones.
+        tiling: `cover` or `grid`; see :func:`tile_offsets`.
+        allow_absent: Whether a class may be without a pixel in the training part.
+        progress: Wraps an iterable to show progress, as the default does.
+
+    Returns:
+        What stands there then.
+
+    Raises:
+        DataError: A micrograph that cannot be read, is smaller than a tile, has no labelled pixel, or has the pixels of
+            one in another part; a class that the training part lacks; no training tile; `out` holds something else.
+        OSError: A file cannot be read or written, or another process writes to `out`.
     """
-
-    def __init__(self, root: str | os.PathLike, identity: dict) -> None:
-        self.root = Path(root)
-        self.identity = identity
-        if self.root.exists() and not self.root.is_dir():
-            raise DataError(f'{self.root} is a file; OUT must be a folder, or a path where one can be made.')
-        refuse_among_data(self.root)
-        self._record = load_mark(self.root, RECORD)
-        self._unfinished = load_mark(self.root, UNFINISHED)
-        for mark, state in ((self._record, 'a finished'), (self._unfinished, 'an unfinished')):
-            if mark is not None and mark['identity'] != identity:
-                raise DataError(
-                    f'{self.root} holds {state} conversion made from something else: '
-                    f'{_differences(mark["identity"], identity)}. Give another OUT, run with what made it, or '
-                    f'remove what stands there ({", ".join((*FOLDERS, RECORD, UNFINISHED))}) yourself.'
-                )
-
-    def _present(self) -> set[str]:
-        """Files in the folders of the data set, by path below OUT."""
-        paths = [path for path in self._walk() if not path.name.startswith('.')]
-        return {plain_name(path.relative_to(self.root).as_posix()) for path in paths}
-
-    def _walk(self) -> Iterator[Path]:
-        """All files in the folders of the data set, also behind links: what reads the data set follows them."""
-        for folder in FOLDERS:
-            for place, subfolders, names in os.walk(self.root / folder, followlinks=True):
-                for path in [Path(place, name) for name in subfolders]:
-                    if path.is_symlink() and any(path.samefile(folder) for folder in path.absolute().parents):
-                        raise DataError(f'{path} is a link to a folder that it lies in, without an end: remove it.')
-                yield from (Path(place, name) for name in names)
-
-    def _refuse_other_kinds(self, files: Iterable[str]) -> None:
-        """Refuses folders where files belong, and what is no folder where files belong in one."""
-        paths = [self.root / file for file in files]
-        for path in paths:
-            if path.is_dir():
-                raise DataError(f'{path} is a folder, a file of the data set belongs there: move it away.')
-        for folder in {folder for path in paths for folder in path.parents if folder.is_relative_to(self.root)}:
-            if os.path.lexists(folder) and not folder.is_dir():
-                kind = 'a link that leads nowhere' if folder.is_symlink() else 'a file'
-                raise DataError(f'{folder} is {kind}, a folder of the data set belongs there: move it away.')
-
-    def _refuse_changed(self, present: set[str]) -> None:
-        files = self._record['files']
-        for path in sorted(present & set(files)):
-            if (size := (self.root / path).stat().st_size) != files[path]:
-                raise DataError(
-                    f'{self.root / path} was changed after the conversion: it has {size} bytes, {files[path]} were '
-                    f'written. Delete it to have it written again, or give another OUT.'
-                )
-
-    def _refuse_foreign(self, expected: Iterable[str], present: set[str]) -> None:
-        foreign = sorted(present - set(expected))
-        if foreign:
-            raise DataError(
-                f'{self.root} holds {len(foreign)} files that this conversion did not write ({", ".join(foreign[:3])}'
-                f'{", ..." if len(foreign) > 3 else ""}); the data set would read them too. Move them away, or give '
-                f'another OUT.'
-            )
-
-    def finished(self) -> dict | None:
-        """The record of a finished conversion whose files are all there, or None when there is something to write.
-
-        Raises:
-            DataError: There are foreign files, a file was changed since, or a folder stands in its place.
-        """
-        if self._record is None or self._unfinished is not None:
-            return None
-        present = self._present()
-        files = self._record['files']
-        self._refuse_other_kinds(files)
-        self._refuse_foreign(files, present)
-        self._refuse_changed(present)
-        return self._record if present == set(files) else None
-
-    def begin(self, files: Iterable[str]) -> None:
-        """Makes sure that only `files` (paths below OUT) can be there, and marks the folder as unfinished.
-
-        Args:
-            files: All that will be written.
-
-        Raises:
-            DataError: There are foreign files, a file was changed since, or a folder stands in its place.
-        """
-        begun, present = self._record is not None or self._unfinished is not None, self._present()
-        self._refuse_other_kinds(files)
-        self._refuse_foreign(files if begun else (), present)
-        if self._record is not None:
-            self._refuse_changed(present)
-        leftovers = [path for path in self._walk() if path.name.startswith('.') and path.name.endswith(TEMPORARY)]
-        for path in (*leftovers, *self.root.glob(f'.dataset.*{TEMPORARY}')):
-            path.unlink()
-        # Also where a finished one is mended: until its end, files are missing.
-        if self._unfinished is None:
-            write_atomically(self.root / UNFINISHED, _to_json({'identity': self.identity}))
-
-    def write(self, file: str, content: bytes) -> int:
-        """Writes a file unless it stands there already.
-
-        Args:
-            file: Path below OUT.
-            content: What it holds.
-
-        Returns:
-            Size in bytes of what stands there.
-        """
-        path = self.root / file
-        if path.exists():
-            # A finished file may be the user's by now; one of an unfinished run may predate a crash of the machine.
-            if self._record is not None:
-                return path.stat().st_size
-            if path.read_bytes() == content:
-                return len(content)
-        write_atomically(path, content)
-        return len(content)
-
-    def finish(self, record: dict, sizes: dict[str, int]) -> dict:
-        """Writes the record, which marks the conversion as complete.
-
-        Args:
-            record: What to tell about the conversion.
-            sizes: Every file's size in bytes.
-
-        Returns:
-            The record as it stands there.
-        """
-        content = _to_json({**record, 'identity': self.identity, 'files': sizes})
-        write_atomically(self.root / RECORD, content)
-        for name in (*FORMER_NAMES.values(), UNFINISHED):
-            (self.root / name).unlink(missing_ok=True)
-        return json.loads(content)
+    if tiling not in TILINGS:
+        raise DataError(f'Tiling must be one of {", ".join(TILINGS)}, got {tiling!r}.')
+    settings = dict(tile_size=tile_size, tiling=tiling)
+    with locked_folder(out):
+        folder = ConversionFolder(out, {'format': FORMAT, **settings, **micrographs.identity})
+        if record := folder.finished():
+            return Conversion(record, changed=False)
+        record, checksums = _examine(micrographs, settings, progress)
+        require_classes(record, allow_absent)
+        tiles = defaultdict(list)
+        for name, tile in record['tiles'].items():
+            tiles[tile['micrograph']].append((name, tile['y'], tile['x']))
+        sizes = {}
+        folder.begin(_files(record))
+        for name, part in progress(micrographs.part_of.items(), desc='writing', unit='micrograph'):
+            micrograph = micrographs.read(name)
+            if micrograph.checksum() != checksums[name]:
+                raise DataError(f'{micrograph.place} was changed while it was converted: convert it again.')
+            windows = _windows(name, part, tiles[name], tile_size)
+            for path, content in _contents(micrograph, windows, micrographs.palette):
+                sizes[path] = folder.write(path, content)
+        return Conversion(folder.finish(record, sizes), changed=True)
 
 
-def _to_json(value: dict) -> bytes:
-    return (json.dumps(value, indent=1) + '\n').encode()
+def _examine(micrographs: Micrographs, settings: Mapping, progress: Callable) -> tuple[dict, dict[str, str]]:
+    """Checks every micrograph; what will be recorded of the conversion, and the checksum of each image."""
+    facts, tiles, dropped, checksums, first = {}, {}, [], {}, {}
+    for name, part in progress(micrographs.part_of.items(), desc='checking', unit='micrograph'):
+        micrograph = micrographs.read(name)
+        label, checksums[name] = micrograph.label, micrograph.checksum()
+        _refuse_same_pixels(part, micrograph.place, first.setdefault(checksums[name], (part, micrograph.place)))
+        labelled = _labelled_positions(micrograph, **settings)
+        counts = count_pixels(label, len(micrographs.classes))
+        facts[name] = dict(height=label.shape[0], width=label.shape[1], **micrograph.facts, **counts)
+        if part == 'train':
+            for y, x in tile_positions(*label.shape, **settings):
+                if (y, x) in labelled:
+                    tiles[tile_name(name, y, x)] = dict(micrograph=name, y=y, x=x)
+                else:
+                    dropped.append(tile_name(name, y, x))
+    if not tiles:
+        raise DataError(
+            f'The {settings["tiling"]} tiles of {settings["tile_size"]} pixels hold no labelled pixel of a training '
+            'micrograph.'
+        )
+    record = {
+        'version': __version__,
+        'classes': list(micrographs.classes),
+        'palette': micrographs.palette,
+        'ignore_index': IGNORE_INDEX,
+        'split': {'name': micrographs.split, **{part: list(micrographs.parts[part]) for part in PARTS}},
+        **settings,
+        'micrographs': facts,
+        'tiles': tiles,
+        'dropped_tiles': dropped,
+        **micrographs.facts,
+    }
+    return record, checksums
 
 
-def _differences(there: dict, asked: dict) -> str:
-    """Names what differs between two identities, with short values; of lists, what only one of them has."""
+def _refuse_same_pixels(part: str, place: str, first: tuple[str, str]) -> None:
+    """Refuses a micrograph that another part holds under another name."""
+    if first[0] != part:
+        raise DataError(
+            f'{first[0]} and {part} hold the same pixels, {first[1]} and {place}: what is trained on must not be '
+            'measured on. Leave it in one part.'
+        )
 
-    def short(value: object, other: object) -> str:
-        if isinstance(value, list) and isinstance(other, list):
-            value = [item for item in value if item not in other]
-        text = value if isinstance(value, str) else json.dumps(value)
-        return text if len(text) <= 80 else f'{text[:77]}...'
 
-    found = []
-    for key in [key for key in {**there, **asked} if there.get(key) != asked.get(key)]:
-        one, other = there.get(key), asked.get(key)
-        if isinstance(one, dict) and isinstance(other, dict):
-            found.append(f'{key}: {_differences(one, other)}')
-        else:
-            found.append(f'{key} is {short(one, other)} there, asked for {short(other, one)}')
-    return '; '.join(found)
+def _labelled_positions(micrograph: Micrograph, tile_size: int, tiling: str) -> set[tuple[int, int]]:
+    """Where the tiles lie that a micrograph gives, or would give; refuses one that cannot be used."""
+    if (micrograph.label == IGNORE_INDEX).all():
+        raise DataError(f'{micrograph.label_place} holds no labelled pixel: leave the micrograph out.')
+    try:
+        return set(labelled_positions(micrograph.label, tile_size, tiling))
+    except ValueError as error:
+        raise DataError(f'{micrograph.place}: {error}') from error
+
+
+def _files(record: dict) -> list[str]:
+    """Paths of all files that will be written."""
+    names = [f'{part}/{name}' for part in PARTS for name in record['split'][part]]
+    whole = [f'{kind}/{name}.png' for name in names for kind in ('img_dir', 'ann_dir')]
+    return whole + [f'tiles/{kind}/train/{name}.png' for name in record['tiles'] for kind in ('img_dir', 'ann_dir')]
+
+
+def _windows(
+    name: str, part: str, tiles: Sequence[tuple[str, int, int]], size: int
+) -> dict[tuple[str, str], tuple[slice, slice]]:
+    """Folder and path below `img_dir` of each picture of a micrograph, and what it shows of it."""
+    cut = {('tiles/', f'train/{tile}.png'): np.s_[y : y + size, x : x + size] for tile, y, x in tiles}
+    return {('', f'{part}/{name}.png'): np.s_[:, :], **cut}
+
+
+def _contents(
+    micrograph: Micrograph, windows: Mapping, palette: Sequence[Sequence[int]]
+) -> Iterator[tuple[str, bytes]]:
+    """Path and content of each file of a micrograph, a label map before its image: data sets list images."""
+    for (root, path), window in windows.items():
+        yield f'{root}ann_dir/{path}', encode_label_map(micrograph.label[window], palette)
+        yield f'{root}img_dir/{path}', encode_grey(micrograph.image[window])

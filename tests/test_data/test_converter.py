@@ -260,7 +260,7 @@ def test_conversions_of_former_versions_stay_valid(converters, tmp_path):
 
 def test_stopped_conversions_of_former_versions_are_refused_and_go_on(converters, tmp_path):
     out = tmp_path / 'out'
-    kill_while_writing(converters, 'metaldam', out, 3)
+    kill_while_writing(converters, 'metaldam', out, 2)
     (out / 'dataset.unfinished.json').rename(out / 'metaldam.unfinished.json')
     with pytest.raises(DataError, match='was stopped'):
         data_set(out, 'img_dir/train')

@@ -116,7 +116,7 @@ def test_wrong_label_maps_are_refused_in_every_part(source, part, name):
 def test_sizes_that_do_not_fit_are_refused(source):
     refused(source, r'c.tif: .*1 to 8 pixels .*leave the micrograph out, or give another --tile-size', tile_size=9)
     refused(source, r'a.tif: .*1 to 14 pixels', tile_size=0)
-    refused(source, r'a.tif: Tiling must be', tiling='spiral')
+    refused(source, r'^Tiling must be', tiling='spiral')
     refused(source, '1 to 255 classes', num_classes=256)
 
 
