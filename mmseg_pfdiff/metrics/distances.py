@@ -43,30 +43,16 @@ class KernelDistance(NamedTuple):
     extractor: str
 
 
-class FrechetDistance(NamedTuple):
-    """Frechet distance of two sets, as if their features were Gaussian.
-
-    Attributes:
-        value: >= 0. Biased: the fewer images, the larger. Compare values of equal counts only.
-        counts: Numbers of images in the two sets.
-        extractor: Name of the features.
-    """
-
-    value: float
-    counts: tuple[int, int]
-    extractor: str
-
-
 class SetDistance(NamedTuple):
     """Distances of two sets.
 
     Attributes:
         kernel: Kernel distance.
-        frechet: Frechet distance.
+        frechet: Frechet distance, >= 0. Biased: the fewer images, the larger. Compare values of equal counts only.
     """
 
     kernel: KernelDistance
-    frechet: FrechetDistance
+    frechet: float
 
 
 class PrecisionRecall(NamedTuple):
@@ -75,14 +61,10 @@ class PrecisionRecall(NamedTuple):
     Attributes:
         precision: Share of the synthetic images that lie on the manifold of the real ones, in [0, 1]: fidelity.
         recall: Share of the real images that lie on the manifold of the synthetic ones, in [0, 1]: coverage.
-        neighbours: k.
-        counts: Numbers of images, real and synthetic.
     """
 
     precision: float
     recall: float
-    neighbours: int
-    counts: tuple[int, int]
 
 
 class ClassScore(NamedTuple):
@@ -138,7 +120,7 @@ def distances_by_kind(
         ValueError: As :func:`kid`.
     """
     return {
-        kind: SetDistance(kid(a, b, extractor, seed=seed), frechet_distance(a, b, extractor))
+        kind: SetDistance(kid(a, b, extractor, seed=seed), frechet_distance(a, b))
         for kind, a, b in zip(KINDS, x, y, strict=True)
     }
 
@@ -195,7 +177,7 @@ def squared_mmd(x: Tensor, y: Tensor) -> Tensor:
     return within / (size * (size - 1)) - 2 * across
 
 
-def frechet_distance(x: Tensor, y: Tensor, extractor: str) -> FrechetDistance:
+def frechet_distance(x: Tensor, y: Tensor) -> float:
     """|m_x - m_y|^2 + trace(C_x + C_y - 2 (C_x C_y)^(1/2)) of the means and covariances of two sets.
 
     No matrix root is taken: with the centred features A and B, scaled so that C_x = A'A and C_y = B'B, the trace of
@@ -204,10 +186,9 @@ def frechet_distance(x: Tensor, y: Tensor, extractor: str) -> FrechetDistance:
     Args:
         x: (N, D) features of one set.
         y: (M, D) features of the other.
-        extractor: What the features are, for the reader of the result.
 
     Returns:
-        The distance, with what it is made of.
+        The distance.
 
     Raises:
         ValueError: Features that do not fit.
@@ -216,8 +197,7 @@ def frechet_distance(x: Tensor, y: Tensor, extractor: str) -> FrechetDistance:
     x, y = x.double().cpu(), y.double().cpu()
     a, b = (_covariance_factor(z) for z in (x, y))
     squares = (x.mean(0) - y.mean(0)).square().sum() + a.square().sum() + b.square().sum()
-    value = squares - 2 * torch.linalg.svdvals(a @ b.T).sum()
-    return FrechetDistance(max(value.item(), 0.0), (len(x), len(y)), extractor)
+    return max((squares - 2 * torch.linalg.svdvals(a @ b.T).sum()).item(), 0.0)
 
 
 def _covariance_factor(features: Tensor) -> Tensor:
@@ -243,7 +223,7 @@ def precision_recall(real: Tensor, synthetic: Tensor, neighbours: int = NEIGHBOU
         neighbours: k; less than N and M.
 
     Returns:
-        Both shares, with what they are made of.
+        Both shares.
 
     Raises:
         ValueError: Features that do not fit, or fewer than k + 1 in a set.
@@ -266,7 +246,7 @@ def precision_recall(real: Tensor, synthetic: Tensor, neighbours: int = NEIGHBOU
         save_cpu_ram=True,
         verbose=False,
     )
-    return PrecisionRecall(shares['precision'], shares['recall'], neighbours, (len(real), len(synthetic)))
+    return PrecisionRecall(shares['precision'], shares['recall'])
 
 
 def class_score(logits: Tensor, splits: int | None = None, seed: int = 0) -> ClassScore:

@@ -146,5 +146,5 @@ class RealReference:
         for kind, distance in distances_by_kind(features, self.training, self.extractor.name).items():
             columns[f'KID {kind}'] = 1000 * distance.kernel.mean
             columns[f'KID {kind} sd'] = 1000 * distance.kernel.std
-            columns[f'Frechet {kind}'] = distance.frechet.value
+            columns[f'Frechet {kind}'] = distance.frechet
         return columns

@@ -48,7 +48,7 @@ def check_tables(check: PairCheck, classes: tuple[str, ...]) -> dict[str, list[d
                 counts='{} / {}'.format(*kernel.counts),
                 **{'KID x 1000': 1000 * kernel.mean, 'deviation x 1000': 1000 * kernel.std},
                 subsets=f'{kernel.subsets} of {kernel.subset_size}',
-                Frechet=frechet.value,
+                Frechet=frechet,
             )
             for (start, end), by_kind in check.distances.items()
             for kind, (kernel, frechet) in by_kind.items()

@@ -5,7 +5,15 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from ..metrics.distances import KINDS, NEIGHBOURS, SetDistance, class_score, precision_recall, set_distances
+from ..metrics.distances import (
+    KINDS,
+    NEIGHBOURS,
+    PrecisionRecall,
+    SetDistance,
+    class_score,
+    precision_recall,
+    set_distances,
+)
 from ..metrics.tile_sets import TITLES, TRAIN
 from .html import Section, paragraph, record_table
 
@@ -63,7 +71,7 @@ def _distance_record(
     name: str, kind: str, distance: SetDistance, train: Tensor, vectors: Tensor, extractor
 ) -> dict[str, object]:
     """A row of the table; precision and recall are NaN for sets too small for neighbours."""
-    kernel, covered = distance.kernel, None
+    kernel, covered = distance.kernel, PrecisionRecall(math.nan, math.nan)
     if min(len(vectors), len(train)) > NEIGHBOURS:
         covered = precision_recall(train, vectors)
     return {
@@ -71,10 +79,9 @@ def _distance_record(
         'of': kind,
         'number': len(vectors),
         'training tiles': len(train),
-        extractor.frechet: distance.frechet.value,
+        extractor.frechet: distance.frechet,
         f'{extractor.kernel} x 1000': 1000 * kernel.mean,
         'deviation x 1000': 1000 * kernel.std,
         'subsets': f'{kernel.subsets} of {kernel.subset_size}',
-        'precision': covered.precision if covered else math.nan,
-        'recall': covered.recall if covered else math.nan,
+        **covered._asdict(),
     }
