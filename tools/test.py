@@ -81,7 +81,10 @@ def test(config: Config, tested: TestedMicrographs, args: argparse.Namespace, le
     if leader:
         if folder is not None:
             folder.finish()
-        print('Done.', *(f'Per micrograph: {one.report_file}.' for one in tested_metrics(config, MicrographIoUMetric)))
+        print(
+            'Done.',
+            *(f'Per micrograph: {metric.report_file}.' for metric in tested_metrics(config, MicrographIoUMetric)),
+        )
         if args.out:
             print(f'Predicted label maps: {args.out}')
 
@@ -91,7 +94,7 @@ def main() -> None:
     args = parse_args()
     config, tested = prepare(args)
     leader = process_rank(config.launcher) == 0
-    written = [one.report_file for one in tested_metrics(config, MicrographIoUMetric)]
+    written = [metric.report_file for metric in tested_metrics(config, MicrographIoUMetric)]
     with ExitStack() as locks:
         for path in filter(None, [*dict.fromkeys(written), args.out]):
             locks.enter_context(locked_folder(path, leader))

@@ -1,4 +1,4 @@
-"""The data sets that a config names, whatever wraps them, and their exchange for another one."""
+"""Data sets of a config, whatever wraps them, their classes, and their exchange for another data set."""
 
 import argparse
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""The conversion of micrographs into a data set: whole ones by part, tiles of the training part, and their record."""
+"""Conversion of micrographs into a data set: whole ones by part, tiles of the training part, and their record."""
 
 import hashlib
 from collections import defaultdict
@@ -45,7 +45,7 @@ class Micrograph(NamedTuple):
 
 
 class Micrographs(NamedTuple):
-    """What is converted: where micrographs come from, and how they are dealt to the parts.
+    """Micrographs to convert: where they come from, and how they are dealt to the parts.
 
     Attributes:
         classes: K names.
@@ -72,7 +72,7 @@ class Micrographs(NamedTuple):
 
 
 class Conversion(NamedTuple):
-    """What a conversion left.
+    """Outcome of a conversion.
 
     Attributes:
         record: Content of `dataset.json`.

@@ -20,9 +20,9 @@ from PIL import Image
 
 from ..files import TEMPORARY, write_atomically
 from ..folder_lock import locked_folder
+from .metaldam.deal import DEFECT_VALUE, MA_VALUE, MicrographStatistics, holdout
 from .metaldam.splits import write_split
 from .png import encode_picture
-from .metaldam.deal import DEFECT_VALUE, MA_VALUE, MicrographStatistics, holdout
 
 MATRIX, AUSTENITE, PRECIPITATE = 0, 1, 3  # label values of the release, with MA_VALUE and DEFECT_VALUE
 GREY = {MATRIX: 150.0, AUSTENITE: 82.0, MA_VALUE: 205.0, PRECIPITATE: 245.0, DEFECT_VALUE: 18.0}

@@ -1,4 +1,4 @@
-"""What the training tiles of a generator are: their classes, and the phase fractions of each."""
+"""Classes of the training tiles of a generator, and the phase fractions of each tile."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,9 +13,9 @@ from torch import Tensor
 from ..phases.fractions import IGNORE_INDEX, phase_fractions
 from ..progress import progress
 from ..registry import class_of
-from .record import check_finished
 from .config_data_sets import inner_data_sets
 from .layout import DataError
+from .record import check_finished
 from .transforms import LoadLabelMap
 
 # How to go on where a data set is missing.
@@ -27,7 +27,7 @@ ADVICE = (
 
 
 class TileClasses(NamedTuple):
-    """What all data sets of a config have in common.
+    """Classes that all data sets of a config share.
 
     Attributes:
         classes: K names.
@@ -116,14 +116,15 @@ def dataset_fractions(config: Mapping) -> TileFractions:
 
 def _sources(config: Mapping) -> list[_Source]:
     """The data sets in a config, unread as yet."""
-    found = inner_data_sets(config)
-    if not found:
+    inner = inner_data_sets(config)
+    if not inner:
         raise ValueError(f'There is no data set in train_dataloader.dataset, {str(config)[:200]}.')
     sources = []
-    for one in found:
-        loading = [each for each in one.get('pipeline', ()) if loads_labels(each)] or [dict(type='LoadLabelMap')]
-        with _told(one):
-            sources.append(_Source(one, DATASETS.build({**one, 'pipeline': loading, 'lazy_init': True})))
+    for dataset in inner:
+        loading = [step for step in dataset.get('pipeline', ()) if loads_labels(step)] or [dict(type='LoadLabelMap')]
+        with _errors_named(dataset):
+            built = DATASETS.build({**dataset, 'pipeline': loading, 'lazy_init': True})
+        sources.append(_Source(dataset, built))
     return sources
 
 
@@ -141,7 +142,7 @@ def _name(config: Mapping) -> str:
 
 
 @contextmanager
-def _told(config: Mapping) -> Iterator[None]:
+def _errors_named(config: Mapping) -> Iterator[None]:
     """Errors of building or reading a data set name it."""
     try:
         yield
@@ -159,16 +160,16 @@ def _common_classes(sources: Sequence[_Source]) -> TileClasses:
     """Classes and palette, which all data sets must share."""
     first = None
     for config, dataset in sources:
-        with _told(config):
+        with _errors_named(config):
             palette = [[int(value) for value in colour] for colour in dataset.metainfo['palette']]
-            found = TileClasses(tuple(dataset.metainfo['classes']), palette)
-        first = first or found
-        differing = [key for key in TileClasses._fields if getattr(found, key) != getattr(first, key)]
+            classes = TileClasses(tuple(dataset.metainfo['classes']), palette)
+        first = first or classes
+        differing = [key for key in TileClasses._fields if getattr(classes, key) != getattr(first, key)]
         if differing:
             raise ValueError(
                 f'All data sets of a generator must have the same {differing[0]} in the same order: '
                 f'{_name(sources[0].config)} has {getattr(first, differing[0])}, {_name(config)} has '
-                f'{getattr(found, differing[0])}. Set `metainfo` of one of them.'
+                f'{getattr(classes, differing[0])}. Set `metainfo` of one of them.'
             )
     return first
 
@@ -179,7 +180,7 @@ def _samples(sources: Sequence[_Source]) -> list[tuple[Any, int, str]]:
     for config, dataset in sources:
         if config.get('data_root'):
             check_finished(config['data_root'])
-        with _told(config):
+        with _errors_named(config):
             dataset.serialize_data = False  # it packs the list for worker processes, of which there are none
             dataset.full_init()
             paths = [dataset.get_data_info(index)['seg_map_path'] for index in range(len(dataset))]

@@ -259,11 +259,11 @@ def _equal_channel(values: np.ndarray, where: str) -> np.ndarray:
     colours = values[..., : 3 if values.shape[2] >= 3 else 1]
     if (colours == colours[..., :1]).all():
         return colours[..., 0]
-    found, counts = np.unique(colours @ np.array([2**16, 2**8, 1]), return_counts=True)
-    most = found[np.argsort(-counts, kind='stable')[:SHOWN_COLOURS]].tolist()
+    codes, counts = np.unique(colours @ np.array([2**16, 2**8, 1]), return_counts=True)
+    most = codes[np.argsort(-counts, kind='stable')[:SHOWN_COLOURS]].tolist()
     shown = ', '.join(f'({code >> 16}, {code >> 8 & 255}, {code & 255})' for code in most)
     raise DataError(
-        f'{where} is a colour picture of {len(found)} colours ({shown}{", ..." if len(found) > len(most) else ""}), a '
+        f'{where} is a colour picture of {len(codes)} colours ({shown}{", ..." if len(codes) > len(most) else ""}), a '
         'label map holds one index a pixel. Give each colour the index of its class (0, 1, ...; 255 for pixels to '
         'ignore) and save it as 8-bit grey PNG; antialiased edges must go first.'
     )

@@ -61,8 +61,8 @@ def check_label_maps(datasets: Sequence[Any], most: int = MAX_SCANNED) -> int:
     if len(pairs) > most:
         print(f'The {len(pairs)} label maps are not read beforehand, as they are more than {most}.')
         return 0
-    found = (_problem(pair) for pair in progress(pairs.values(), 'label maps', unit='file', disable=not pairs))
-    problems = [problem for problem in found if problem]
+    looked_at = (_problem(pair) for pair in progress(pairs.values(), 'label maps', unit='file', disable=not pairs))
+    problems = [problem for problem in looked_at if problem]
     if problems:
         raise DataError(
             f'{len(problems)} of {len(pairs)} label maps cannot be used: {list_names(problems)}. Take label maps that '

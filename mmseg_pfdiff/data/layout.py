@@ -1,14 +1,15 @@
-"""The layout of a data set on disk: parts, folders, suffixes, names, and the places of tiles; the error for data."""
+"""Layout of a data set on disk: parts, folders, suffixes, names, places of tiles; and the error for data."""
 
+import argparse
 import difflib
 import os
 import unicodedata
 from collections.abc import Iterable
-from ..files import resolved
-import argparse
 from pathlib import Path
+
 import numpy as np
-from ..files import name_is_too_long
+
+from ..files import name_is_too_long, resolved
 from ..phases.fractions import IGNORE_INDEX
 
 PARTS = ('train', 'val', 'test')
@@ -18,10 +19,11 @@ IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff', '.bmp')
 # What stands in a folder whose files belong together: a data set, also an unfinished one, or a folder of pairs.
 MARKS = ('dataset.json', 'dataset.unfinished.json', 'metaldam.json', 'metaldam.unfinished.json', 'pair_folder.json')
 LABEL_SUFFIXES = ('.png', '.tif', '.tiff', '.bmp')  # without JPEG, which changes class indices
+TILINGS = ('cover', 'grid')
 
 
 class DataError(ValueError):
-    """What was given as data cannot be used; the message names the file and the way out."""
+    """Refusal of what was given as data; the message names the file and the way out."""
 
 
 def refuse_among_data(path: str | os.PathLike) -> None:
@@ -63,7 +65,7 @@ def same_but_for_case(name: str, names: Iterable[str]) -> str | None:
         name: What was looked for.
         names: What is there.
     """
-    return next((one for one in names if bare_name(one) == bare_name(name)), None)
+    return next((other for other in names if bare_name(other) == bare_name(name)), None)
 
 
 def nearest_name(name: str, names: Iterable[str]) -> str | None:
@@ -76,8 +78,8 @@ def nearest_name(name: str, names: Iterable[str]) -> str | None:
     Returns:
         One that is longer, such as `m0_mask.png` for `m0.png`, or else the most alike; None when none is.
     """
-    wanted, bare = bare_name(name), {bare_name(one): one for one in names}
-    longer = [one for one in bare if one.startswith(wanted)]
+    wanted, bare = bare_name(name), {bare_name(other): other for other in names}
+    longer = [other for other in bare if other.startswith(wanted)]
     near = longer or difflib.get_close_matches(wanted, bare, n=1, cutoff=0.7)
     return bare[near[0]] if near else None
 
@@ -91,8 +93,6 @@ def list_names(names: Iterable[str], most: int = 6) -> str:
     """
     names = list(names)
     return ', '.join(names) if len(names) <= most else f'{", ".join(names[:3])} and {len(names) - 3} more'
-
-TILINGS = ('cover', 'grid')
 
 
 def tile_offsets(length: int, tile_size: int, tiling: str) -> list[int]:

@@ -1,16 +1,21 @@
-"""PNG files as they are written: micrographs, label maps with their palette, and large pictures a few rows at a time."""
+"""PNG files as they are written: micrographs, label maps with a palette, and large pictures a few rows at a time."""
 
 import io
-import numpy as np
-from PIL import Image
 import struct
 import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import BinaryIO
+
+import numpy as np
+from PIL import Image
+
 from ..files import open_atomically
 
 IGNORED_COLOUR = (128, 128, 128)
+SIGNATURE = b'\x89PNG\r\n\x1a\n'
+TRUE_COLOUR, PALETTE = 2, 3  # types of PNG's header
+NO_FILTER, SUB = 0, 1  # how PNG prepares a row: as it is, or as differences from the pixel to the left
 
 
 def encode_grey(image: np.ndarray) -> bytes:
@@ -46,10 +51,6 @@ def encode_picture(picture: Image.Image, kind: str = 'PNG', **options) -> bytes:
     buffer = io.BytesIO()
     picture.save(buffer, format=kind, **options)
     return buffer.getvalue()
-
-SIGNATURE = b'\x89PNG\r\n\x1a\n'
-TRUE_COLOUR, PALETTE = 2, 3  # types of PNG's header
-NO_FILTER, SUB = 0, 1  # how PNG prepares a row: as it is, or as differences from the pixel to the left
 
 
 def write_png(

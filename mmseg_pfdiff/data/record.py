@@ -1,4 +1,4 @@
-"""The record that a conversion leaves in a data set, dataset.json, and the mark of one that is not finished."""
+"""Record of a conversion, dataset.json, and the mark of one that is not finished."""
 
 import json
 import os

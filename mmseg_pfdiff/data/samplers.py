@@ -2,11 +2,14 @@
 
 import math
 from collections.abc import Iterator, Sized
+
 import numpy as np
 from mmengine.dist import get_dist_info
 from mmseg.registry import DATA_SAMPLERS
 from torch.utils.data import Sampler
+
 from .mix import SyntheticPairMix
+
 
 @DATA_SAMPLERS.register_module()
 class FixedLengthSampler(Sampler):
@@ -57,6 +60,7 @@ class FixedLengthSampler(Sampler):
         """Chooses the stretch."""
         self.epoch = epoch
 
+
 @DATA_SAMPLERS.register_module()
 class RealFinishSampler(FixedLengthSampler):
     """Draws from a whole mix up to an epoch, and from its real samples alone from there on.
@@ -91,6 +95,7 @@ class RealFinishSampler(FixedLengthSampler):
         """Chooses the stretch, and what it is drawn from: real samples stand first in a mix."""
         super().set_epoch(epoch)
         self.size = len(self.dataset.real) if epoch >= self.start else len(self.dataset)
+
 
 @DATA_SAMPLERS.register_module()
 class SpacedSampler(Sampler):

@@ -1,4 +1,4 @@
-"""Which files one's own micrographs are: what is given as folders, found, and checked one by one."""
+"""Files of one's own micrographs: listed from the folders given, paired with their label maps, and read with checks."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
@@ -10,8 +10,16 @@ import numpy as np
 from ..phases.fractions import IGNORE_INDEX
 from .class_shares import count_values
 from .images import decode_image, decode_label_map
-from .layout import IMAGE_SUFFIXES, LABEL_SUFFIXES, PARTS, DataError, list_names, nearest_name, plain_name
-from .layout import refuse_long_name
+from .layout import (
+    IMAGE_SUFFIXES,
+    LABEL_SUFFIXES,
+    PARTS,
+    DataError,
+    list_names,
+    nearest_name,
+    plain_name,
+    refuse_long_name,
+)
 
 # What file managers leave beside micrographs, hidden files aside.
 NO_MICROGRAPHS = ('thumbs.db', 'desktop.ini')
@@ -74,7 +82,7 @@ def list_sources(parts: Mapping[str, tuple[str | Path, str | Path]]) -> Sources:
     """
     if 'train' not in parts or not set(parts) <= set(PARTS):
         raise DataError(f'The parts are train, which must be there, val and test; got {", ".join(parts) or "none"}.')
-    found, skipped = [], []
+    sources, skipped = [], []
     for part in [part for part in PARTS if part in parts]:
         images, labels = map(Path, parts[part])
         if images.resolve() == labels.resolve():
@@ -86,13 +94,15 @@ def list_sources(parts: Mapping[str, tuple[str | Path, str | Path]]) -> Sources:
         if not micrographs:
             raise DataError(f'{images} holds no micrographs ({", ".join(IMAGE_SUFFIXES)}).')
         skipped += [path for path in listed if path not in micrographs]
-        found += [Source(part, plain_name(path.stem), path, labels) for path in micrographs]
-    _refuse_same_names(found)
-    for source in found:
+        sources += [Source(part, plain_name(path.stem), path, labels) for path in micrographs]
+    _refuse_same_names(sources)
+    for source in sources:
         refuse_long_name(source.name, source.part, source.image)
-    present = {folder: [path.name for path in _listed(folder)] for folder in {source.label for source in found}}
-    names = {source.name for source in found}
-    used = [source._replace(label=source.label / _label_name(source, present[source.label], names)) for source in found]
+    present = {folder: [path.name for path in _listed(folder)] for folder in {source.label for source in sources}}
+    names = {source.name for source in sources}
+    used = [
+        source._replace(label=source.label / _label_name(source, present[source.label], names)) for source in sources
+    ]
     taken = {path for source in used for path in (source.image, source.label)}
     labels = [folder / name for folder, there in sorted(present.items()) for name in there]
     return Sources(
@@ -159,8 +169,8 @@ def read_source(source: Source, num_classes: int, checksum: str) -> tuple[np.nda
     Raises:
         DataError: A file is damaged or was changed meanwhile; the label map has another size or holds other values.
     """
-    image, label, found = source.read()
-    if found != checksum:
+    image, label, read_checksum = source.read()
+    if read_checksum != checksum:
         raise DataError(f'{source.image} or {source.label} was changed while it was converted: convert it again.')
     image, label = decode_image(image, str(source.image)), decode_label_map(label, str(source.label))
     if label.shape != image.shape:

@@ -1,22 +1,23 @@
 """Transforms of pipelines: loading micrographs and label maps, the symmetries of the square, and packing."""
 
 from collections.abc import Sequence
+
 import mmengine.fileio as fileio
 import numpy as np
-from mmcv.transforms import LoadImageFromFile
-from mmseg.datasets.transforms import LoadAnnotations
+import torch
+from mmcv.transforms import BaseTransform, LoadImageFromFile
+from mmcv.transforms.utils import cache_randomness
+from mmengine.structures import PixelData
+from mmseg.datasets.transforms import LoadAnnotations, PackSegInputs
 from mmseg.registry import TRANSFORMS
+from torch import Tensor
+
 from ..phases.fractions import IGNORE_INDEX
 from .images import decode_image, decode_label_map
 from .layout import DataError
-from mmcv.transforms import BaseTransform
-from mmcv.transforms.utils import cache_randomness
-import torch
-from mmengine.structures import PixelData
-from mmseg.datasets.transforms import PackSegInputs
-from torch import Tensor
 
 BACKEND = 'micrograph'
+ROWS = 256  # compared at a time
 
 
 # Under mmcv's name, as mmseg's inferencer looks for it in the pipelines of configs.
@@ -149,6 +150,7 @@ def check_same_size(label: Sequence[int], label_path: str, image: Sequence[int],
             'or generate them anew.'
         )
 
+
 @TRANSFORMS.register_module()
 class RandomSquareSymmetry(BaseTransform):
     """One of the eight symmetries of the square, each equally likely: quarter turns, with and without a mirror.
@@ -211,8 +213,6 @@ def square_symmetry(array: np.ndarray, symmetry: int) -> np.ndarray:
         raise ValueError(f'A symmetry of the square is a number 0..7, got {symmetry!r}.')
     turned = np.rot90(array, symmetry % 4)
     return np.ascontiguousarray(turned[:, ::-1] if symmetry >= 4 else turned)
-
-ROWS = 256  # compared at a time
 
 
 @TRANSFORMS.register_module()

@@ -18,7 +18,7 @@ OLD_IDENTITY = 'config_sha256'
 
 
 def read_description(path: Path) -> dict:
-    """What a file says of the pairs.
+    """Reads what a file says of the pairs.
 
     Args:
         path: The file.
@@ -35,13 +35,13 @@ def read_description(path: Path) -> dict:
     except ValueError as error:
         raise ValueError(f'{path} is damaged: {error} {REMEDY}') from error
     try:
-        found = _field(description, 'format_version', int)
-        if found == FORMAT_VERSION:
+        version = _field(description, 'format_version', int)
+        if version == FORMAT_VERSION:
             check_description(description)
     except ValueError as error:
         raise ValueError(f'{path} is damaged: {error}. {REMEDY}') from error
-    if found != FORMAT_VERSION:
-        raise ValueError(f'{path} has format version {found}, this version of mmseg_pfdiff reads {FORMAT_VERSION}.')
+    if version != FORMAT_VERSION:
+        raise ValueError(f'{path} has format version {version}, this version of mmseg_pfdiff reads {FORMAT_VERSION}.')
     return description
 
 
@@ -90,20 +90,20 @@ def check_description(description: Mapping) -> None:
         raise ValueError(f'size must be height and width, 1 to {MAX_SIDE}, got {_short(description["size"])}')
 
 
-def differences(found: Mapping, wanted: Mapping, prefix: str = '') -> list[str]:
+def differences(folder: Mapping, command: Mapping, prefix: str = '') -> list[str]:
     """Settings that differ between two descriptions.
 
     Args:
-        found: Of a folder.
-        wanted: Of a command.
+        folder: That of a folder.
+        command: That of a command.
         prefix: Names of the settings that these lie in.
 
     Returns:
-        'name is found there and wanted here' for each; versions are not compared.
+        'name is A there and B here' for each; versions are not compared.
     """
     lines = []
-    for key in sorted({*found, *wanted} - (set(NOT_COMPARED) if not prefix else set())):
-        there, here = found.get(key), wanted.get(key)
+    for key in sorted({*folder, *command} - (set(NOT_COMPARED) if not prefix else set())):
+        there, here = folder.get(key), command.get(key)
         if isinstance(there, Mapping) and isinstance(here, Mapping):
             lines += differences(there, here, f'{prefix}{key}.')
         elif there != here:
@@ -111,16 +111,16 @@ def differences(found: Mapping, wanted: Mapping, prefix: str = '') -> list[str]:
     return lines
 
 
-def how_to_go_on(found: Mapping) -> str:
-    """What to do with a folder that a command does not fit.
+def how_to_go_on(folder: Mapping) -> str:
+    """Advice for a folder that a command does not fit.
 
     Args:
-        found: Description of the folder.
+        folder: Its description.
 
     Returns:
         A sentence or two.
     """
-    if any(isinstance(part, Mapping) and OLD_IDENTITY in part for part in found.values()):
+    if any(isinstance(part, Mapping) and OLD_IDENTITY in part for part in folder.values()):
         return (
             'It was begun by an earlier version, which told models apart by their files instead of their weights: its '
             'pairs can be used as they are, but no more be added. Give another folder.'
@@ -129,15 +129,15 @@ def how_to_go_on(found: Mapping) -> str:
 
 
 def _field(description: Mapping, name: str, kind: type) -> object:
-    found = description.get(name)
-    if not isinstance(found, kind) or isinstance(found, bool):
-        raise ValueError(f'it needs {name!r}, a {kind.__name__}, got {_short(found)}')
-    return found
+    value = description.get(name)
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise ValueError(f'it needs {name!r}, a {kind.__name__}, got {_short(value)}')
+    return value
 
 
 def _is_name(value: object) -> bool:
     """Whether it is a text that can be written; JSON knows halves of characters that cannot."""
-    return isinstance(value, str) and bool(value.strip()) and not any('\ud800' <= one <= '\udfff' for one in value)
+    return isinstance(value, str) and bool(value.strip()) and not any('\ud800' <= sign <= '\udfff' for sign in value)
 
 
 def _are_whole(values: object, number: int, low: int, high: int) -> bool:
@@ -145,7 +145,7 @@ def _are_whole(values: object, number: int, low: int, high: int) -> bool:
     return (
         isinstance(values, list)
         and len(values) == number
-        and all(isinstance(one, int) and not isinstance(one, bool) and low <= one <= high for one in values)
+        and all(isinstance(value, int) and not isinstance(value, bool) and low <= value <= high for value in values)
     )
 
 
@@ -156,9 +156,9 @@ def _depth(value: object) -> int:
         depth += 1
         level = [
             inner
-            for one in level
-            if isinstance(one, dict | list)
-            for inner in (one.values() if isinstance(one, dict) else one)
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
         ]
     return depth
 

@@ -102,14 +102,14 @@ class PairFolder(PairFiles):
         Raises:
             ValueError: A row is damaged, or two of one index differ.
         """
-        found = [
+        moving = [
             (row, path)
             for path in sorted((self.root / 'rows').glob('*.csv'))
             for row in self.table.read(path, growing=True)
         ]
         # `pairs.csv` last: what another process moves into it meanwhile is then seen in one of the two places.
         path = self.root / ROWS_FILE
-        return sorted_once([*found, *((row, path) for row in self.table.read(path))])
+        return sorted_once([*moving, *((row, path) for row in self.table.read(path))])
 
     def missing(self, num: int) -> list[int]:
         """Indices of 0..num-1 that have no row yet."""

@@ -81,7 +81,7 @@ class RowTable:
             raise ValueError(
                 f'{row} must have an index and a seed >= 0, and {len(self.classes)} fractions of each kind.'
             )
-        if any(not 0 <= value <= 1 for value in (*measured, *(one for one in target if not math.isnan(one)))):
+        if any(not 0 <= value <= 1 for value in (*measured, *(share for share in target if not math.isnan(share)))):
             raise ValueError(f'The fractions of {row} must be from 0 to 1; only those asked for may be NaN.')
         if max(len(row.group), len(row.reason)) >= MAX_CELL:
             raise ValueError(f'Pair {row.index} has a text of {MAX_CELL} characters or more.')
@@ -171,7 +171,7 @@ def sorted_once(rows: Iterable[tuple[PairRow, Path]]) -> list[PairRow]:
     Raises:
         ValueError: Two rows of one index differ.
     """
-    ordered = sorted(rows, key=lambda found: found[0].index)
+    ordered = sorted(rows, key=lambda row_and_place: row_and_place[0].index)
     kept = [row for row, _ in ordered[:1]]
     for (before, place), (after, other) in itertools.pairwise(ordered):
         if before.index != after.index:

@@ -12,12 +12,12 @@ import pytest
 from PIL import Image
 
 from mmseg_pfdiff.comparison.fingerprints import data_identity
-from mmseg_pfdiff.data.record import check_finished, read_record
 from mmseg_pfdiff.data.fraction_scan import dataset_fractions
 from mmseg_pfdiff.data.layout import DataError
 from mmseg_pfdiff.data.metaldam.convert import convert_release, format_notes, format_shares
 from mmseg_pfdiff.data.metaldam.dataset import MetalDAMDataset
 from mmseg_pfdiff.data.micrographs import convert_micrographs
+from mmseg_pfdiff.data.record import check_finished, read_record
 from mmseg_pfdiff.folder_lock import FolderInUseError, locked_folder
 from mmseg_pfdiff.metrics.real_tiles import held_out_tiles, micrograph_shape, tile_size_of, training_tiles
 

@@ -3,24 +3,27 @@
 import errno
 import hashlib
 import os
+import re
 import zipfile
 import zlib
 from http.client import HTTPException
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 from urllib.request import urlopen
+
+import numpy as np
+
 from ...files import TEMPORARY, file_sha256
 from ...folder_lock import locked_folder
 from ...progress import progress
-from ..layout import DataError
-import re
-from typing import NamedTuple
-import numpy as np
-from ...files import file_sha256
 from ..images import decode_image, decode_label_map
 from ..layout import IMAGE_SUFFIXES, DataError, plain_name
 
 MAX_DEPTH = 2  # folders between the source and its `images` and `labels`
 MAX_FILE_BYTES = 256 * 2**20  # a micrograph is about half a megabyte; what is larger would only fill the memory
+LABEL_SUFFIX = '.png'
+NUM_VALUES = 5  # label values 0..4
+MAX_BAR_SHARE = 0.2  # the information bar takes 7-9 % of the height; more is another image's label
 
 
 class FolderFiles:
@@ -128,10 +131,6 @@ def _download(url: str, sha256: str, path: Path, progress) -> None:
     finally:
         partial.unlink(missing_ok=True)
 
-LABEL_SUFFIX = '.png'
-NUM_VALUES = 5  # label values 0..4
-MAX_BAR_SHARE = 0.2  # the information bar takes 7-9 % of the height; more is another image's label
-
 
 class Micrograph(NamedTuple):
     """One labelled micrograph.
@@ -195,12 +194,12 @@ class MetalDAMRelease:
             return whole[0]
         if whole:
             raise DataError(f'{self.source} holds more than one release: in {", ".join(map(str, whole))}. Give one.')
-        found = [
+        lacking = [
             f'{root}: no {name} folder' for root in roots for name in ('images', 'labels') if root / name not in folders
         ]
         raise DataError(
             f'{self.source} holds no folder with images/ and labels/ in it, down to a depth of {MAX_DEPTH} '
-            f'({"; ".join(found) or "neither of the two was found"}).'
+            f'({"; ".join(lacking) or "neither of the two was found"}).'
         )
 
     def _index(self, folder: PurePosixPath, suffixes: tuple[str, ...]) -> dict[str, str]:
