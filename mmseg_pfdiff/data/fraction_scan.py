@@ -20,9 +20,8 @@ from .transforms import LoadLabelMap
 
 # How to go on where a data set is missing.
 ADVICE = (
-    'The phase fractions are those of the training tiles: convert the data set, or say where it is with --cfg-options '
-    'train_dataloader.dataset.data_root=FOLDER (inside a wrapper: with the keys that lead there). An exported '
-    'generator (tools/export_generator.py) needs no data.'
+    'The phase fractions are those of the training tiles: convert the data set, or say where it is with --data FOLDER. '
+    'An exported generator (tools/export_generator.py) needs no data.'
 )
 
 

@@ -85,7 +85,7 @@ def check_folders(dataset: Mapping, part: str) -> None:
         if not Path(folder).is_dir():
             raise FileNotFoundError(
                 f'{where}: no folder {folder}. Convert the data set or generate the pairs first, or say where they '
-                f'are: --cfg-options {part}_dataloader.dataset....data_root=FOLDER{advice}'
+                f'are: --data FOLDER, for pairs --cfg-options {part}_dataloader.dataset....data_root=FOLDER{advice}'
             )
     suffix = dataset.get('img_suffix') or default_of(dataset['type'], 'img_suffix')
     listed = dataset.get('ann_file')  # a file with the names

@@ -101,7 +101,7 @@ def test_data_sets_that_differ_are_named(config, other, metainfo, thing):
 def test_a_missing_data_set_is_named(config, other):
     wrapped = dict(type='ConcatDataset', datasets=[config, dict(other, data_root='no/data')])
     assert dataset_classes(wrapped).classes == CLASSES, 'nothing is read'
-    with pytest.raises(FileNotFoundError, match=r'MetalDAMDataset of no/data: .*is not there.*data_root=FOLDER'):
+    with pytest.raises(FileNotFoundError, match=r'MetalDAMDataset of no/data: .*is not there.*--data FOLDER'):
         dataset_fractions(wrapped)
 
 
