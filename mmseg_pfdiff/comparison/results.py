@@ -1,4 +1,4 @@
-"""What the runs of a comparison found, read from their folders."""
+"""Results of the runs of a comparison, read from their folders."""
 
 import json
 import math
@@ -6,10 +6,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-
-from .plan import Plan
-from .task_records import TaskRecords
-from .tasks import run_name, tried_ratios
 
 
 class TestResult(NamedTuple):
@@ -69,33 +65,23 @@ def best_weights(folder: Path) -> tuple[Path, float]:
     return best, known[best]
 
 
-def chosen_ratio(plan: Plan, records: TaskRecords, split: str, segmentor: str, method: str) -> int:
-    """The ratio with the best mean validation score over the seeds; of equal ones the smallest.
-
-    Each split chooses for itself: the validation micrographs of one are test micrographs of another.
+def last_checkpoint(folder: Path) -> str:
+    """The last weights of a training.
 
     Args:
-        plan: The comparison.
-        records: Of its tasks; the trainings of the segmentor and the method are done.
-        split: Name.
-        segmentor: Name.
-        method: Name.
+        folder: Its work dir.
 
     Returns:
-        The ratio.
+        Path.
+
+    Raises:
+        FileNotFoundError: There are none.
     """
-    return max(
-        tried_ratios(plan, method),
-        key=lambda ratio: (np.mean(validation_scores(plan, records, split, segmentor, method, ratio)), -ratio),
-    )
-
-
-def validation_scores(
-    plan: Plan, records: TaskRecords, split: str, segmentor: str, method: str, ratio: int
-) -> list[float]:
-    """Best validation scores of all seeds, mean IoU in percent."""
-    names = [run_name(split, segmentor, method, ratio, seed) for seed in plan.seeds]
-    return [records.mark(name)['validation'] for name in names]
+    mark = folder / 'last_checkpoint'
+    if not mark.is_file():
+        raise FileNotFoundError(f'{mark} is not there: the training has left no checkpoint.')
+    # The folder may have been moved since.
+    return str(folder / Path(mark.read_text().strip()).name)
 
 
 def read_test(path: Path) -> TestResult:

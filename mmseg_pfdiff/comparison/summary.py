@@ -8,7 +8,7 @@ import numpy as np
 
 from .paper_values import BASIC
 from .plan import REAL, Plan
-from .results import TestResult, chosen_ratio, read_test, validation_scores
+from .results import TestResult, read_test
 from .run_configs import plan_classes
 from .statistics import Interval, paired_differences, pixel_accuracy, scores
 from .tasks import Task, tried_ratios
@@ -94,17 +94,13 @@ def summarise(bench: Workbench) -> Summary:
     plan, entries, curves, unfinished = bench.plan, [], {}, []
     for segmentor in plan.segmentors:
         for method in (REAL, *plan.methods):
-            tests = tests_of(bench, segmentor, method)
+            tests = tasks_of(bench, 'test', segmentor, method)
             if not all(map(bench.done, tests)):
                 unfinished.append((segmentor, method))
                 continue
+            scores_of = [bench.validation_scores(task) for task in tasks_of(bench, 'choice', segmentor, method)]
             curves[segmentor, method] = {
-                ratio: [
-                    score
-                    for split in plan.data
-                    for score in validation_scores(plan, bench.records, split, segmentor, method, ratio)
-                ]
-                for ratio in tried_ratios(plan, method)
+                ratio: [score for split in scores_of for score in split[ratio]] for ratio in tried_ratios(plan, method)
             }
             results = [
                 [read_test(bench.report(task)) for task in tests if task.about['split'] == split] for split in plan.data
@@ -137,16 +133,16 @@ def pair_seconds(bench: Workbench) -> dict[str, float]:
     for task in bench.tasks:
         method = task.about.get('method')
         if task.kind == 'pairs' and bench.done(task) and not bench.plan.methods[method].drop_disagreeing:
-            mark = bench.records.mark(task.name)
+            record = bench.records.read(task.name)
             seconds, pairs = spent.get(method, (0.0, 0))
-            spent[method] = (seconds + mark['seconds'], pairs + mark['kept'])
+            spent[method] = (seconds + record['seconds'], pairs + record['kept'])
     return {method: seconds / pairs for method, (seconds, pairs) in spent.items()}
 
 
-def tests_of(bench: Workbench, segmentor: str, method: str) -> list[Task]:
-    """The tests of a method with a segmentor: split after split, seed after seed."""
+def tasks_of(bench: Workbench, kind: str, segmentor: str, method: str) -> list[Task]:
+    """The tests or the choices of a method with a segmentor: split after split, seed after seed."""
     wanted = dict(segmentor=segmentor, method=method)
-    return [task for task in bench.tasks if task.kind == 'test' and wanted.items() <= task.about.items()]
+    return [task for task in bench.tasks if task.kind == kind and wanted.items() <= task.about.items()]
 
 
 def _entry(bench: Workbench, segmentor: str, method: str, results: list[list[TestResult]]) -> Entry:
@@ -157,7 +153,7 @@ def _entry(bench: Workbench, segmentor: str, method: str, results: list[list[Tes
         segmentor,
         method,
         paper,
-        [chosen_ratio(bench.plan, bench.records, split, segmentor, method) for split in bench.plan.data],
+        [bench.chosen_ratio(task) for task in tasks_of(bench, 'choice', segmentor, method)],
         values[:, 0].tolist(),
         [pixel_accuracy(result) for result in runs],
         values[:, 1:],

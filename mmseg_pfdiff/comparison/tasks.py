@@ -1,8 +1,7 @@
-"""The tasks of a comparison, in an order in which each finds what it needs."""
+"""Tasks of a comparison, in an order in which each finds what it needs."""
 
 import itertools
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 from .plan import REAL, Plan, method_generators
@@ -13,11 +12,11 @@ class Task(NamedTuple):
     """A piece of work that is done once.
 
     Attributes:
-        kind: 'generator', 'pairs', 'segmentor' or 'test'.
+        kind: 'generator', 'pairs', 'segmentor', 'choice' (of the ratio, on the validation part) or 'test'.
         name: Unique; a path below the work dir, where what it makes lies.
         needs: Names of the tasks that come first.
-        units: How much work: epochs of a generator, pairs to be kept, epochs on real tiles of a segmentor, or one
-            test.
+        units: How much work: epochs of a generator, pairs to be kept, epochs on real tiles of a segmentor, one
+            test, or nothing for a choice.
         about: What it works with: names of the plan by 'split', 'generator', 'method', 'segmentor', 'ratio', 'seed'.
     """
 
@@ -104,25 +103,9 @@ def _tests(plan: Plan) -> Iterator[Task]:
             run_name(split, segmentor, method, ratio, seed)
             for ratio, seed in itertools.product(tried_ratios(plan, method), plan.seeds)
         )
+        about = dict(split=split, segmentor=segmentor, method=method)
+        choice = Task('choice', f'choices/{split}/{segmentor}/{method}', trainings, 0, about)
+        yield choice
         for seed in plan.seeds:
-            about = dict(split=split, segmentor=segmentor, method=method, seed=seed)
-            yield Task('test', f'tests/{split}/{segmentor}/{method}/seed{seed}', trainings, 1, about)
-
-
-def last_checkpoint(folder: Path) -> str:
-    """The last weights of a training.
-
-    Args:
-        folder: Its work dir.
-
-    Returns:
-        Path.
-
-    Raises:
-        FileNotFoundError: There are none.
-    """
-    mark = folder / 'last_checkpoint'
-    if not mark.is_file():
-        raise FileNotFoundError(f'{mark} is not there: the training has left no checkpoint.')
-    # The folder may have been moved since.
-    return str(folder / Path(mark.read_text().strip()).name)
+            name = f'tests/{split}/{segmentor}/{method}/seed{seed}'
+            yield Task('test', name, (choice.name,), 1, dict(**about, seed=seed))

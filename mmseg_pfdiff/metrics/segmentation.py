@@ -147,7 +147,7 @@ def micrograph_row(name: str, confusion: Tensor, classes: Sequence[str]) -> dict
     intersection, predicted, labelled = class_areas(confusion)
     number = labelled.sum()
     iou = 100 * class_iou(intersection, predicted, labelled)
-    accuracy, mean, *iou = _known([100 * intersection.sum() / number, iou.nanmean(), *iou])
+    accuracy, mean, *iou = _known([100 * intersection.sum().double() / number, iou.nanmean(), *iou])
     errors = _known(fraction_errors((labelled / number)[None], (predicted / number)[None]).bias)
     pixels = dict(intersection=intersection, predicted=predicted, labelled=labelled)
     return dict(

@@ -122,7 +122,8 @@ def test_tasks_stand_after_what_they_need(plan_file):
     by_name = {task.name: task for task in tasks}
     assert by_name['runs/demo/unet_r18/pf-diffseg/x2/seed1'].units == 2
     # The ratio is chosen over all seeds of a split before any test.
-    assert len(by_name['tests/demo/unet_r18/pf-diffseg/seed0'].needs) == 4
+    assert by_name['tests/demo/unet_r18/pf-diffseg/seed0'].needs == ('choices/demo/unet_r18/pf-diffseg',)
+    assert len(by_name['choices/demo/unet_r18/pf-diffseg'].needs) == 4
     longer = {task.name: task for task in list_tasks(plan._replace(budget='epochs'))}
     assert longer['runs/demo/unet_r18/pf-diffseg/x2/seed1'].units == 6
 

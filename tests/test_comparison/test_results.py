@@ -2,10 +2,8 @@ import json
 
 import pytest
 
-from mmseg_pfdiff.comparison.plan_file import read_plan
-from mmseg_pfdiff.comparison.results import best_weights, chosen_ratio, read_test, validation_curve
-from mmseg_pfdiff.comparison.task_records import TaskRecords
-from mmseg_pfdiff.comparison.tasks import last_checkpoint, run_name
+from mmseg_pfdiff.comparison.choice import best_ratio
+from mmseg_pfdiff.comparison.results import best_weights, last_checkpoint, read_test, validation_curve
 
 
 def write_scores(folder, scores, name='20260101'):
@@ -35,14 +33,10 @@ def test_weights_of_a_lower_score_are_passed_over(tmp_path):
         best_weights(tmp_path)
 
 
-def test_the_ratio_with_the_best_mean_over_seeds(plan_file, tmp_path):
-    plan = read_plan(plan_file)._replace(seeds=[0, 1], ratios=[1, 2, 4])
-    records = TaskRecords(tmp_path)
-    for ratio, scores in ((1, (50, 10)), (2, (40, 30)), (4, (30, 40))):
-        for seed, score in enumerate(scores):
-            records.set_mark(run_name('demo', 'unet_r18', 'pf-diffseg', ratio, seed), dict(validation=score))
-    assert chosen_ratio(plan, records, 'demo', 'unet_r18', 'pf-diffseg') == 2
-    assert chosen_ratio(plan._replace(ratios=[1]), records, 'demo', 'unet_r18', 'pf-diffseg') == 1
+def test_the_ratio_with_the_best_mean_over_seeds():
+    scores = {1: (50, 10), 2: (40, 30), 4: (30, 40)}
+    assert best_ratio(scores) == 2, 'of equal ones the smallest'
+    assert best_ratio({1: scores[1]}) == 1
 
 
 def test_reports_without_their_sum(tmp_path):
