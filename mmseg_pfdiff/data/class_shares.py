@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from ..phases.fractions import IGNORE_INDEX
+from ..phases.labels import IGNORE_INDEX
 from .layout import PARTS, DataError, list_names
 
 STRIP = 2**24  # pixels that are counted at a time

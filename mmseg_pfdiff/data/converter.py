@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..folder_lock import locked_folder
-from ..phases.fractions import IGNORE_INDEX
+from ..phases.labels import IGNORE_INDEX
 from ..progress import progress
 from ..version import __version__
 from .class_shares import count_pixels, require_classes

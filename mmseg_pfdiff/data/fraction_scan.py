@@ -10,7 +10,8 @@ from mmcv.transforms import LoadAnnotations
 from mmseg.registry import DATASETS, TRANSFORMS
 from torch import Tensor
 
-from ..phases.fractions import IGNORE_INDEX, phase_fractions
+from ..phases.fractions import phase_fractions
+from ..phases.labels import IGNORE_INDEX
 from ..progress import progress
 from ..registry import class_of
 from .config_data_sets import inner_data_sets

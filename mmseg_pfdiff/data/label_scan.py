@@ -10,7 +10,7 @@ from mmcv.transforms import LoadImageFromFile
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS, TRANSFORMS
 
-from ..phases.fractions import IGNORE_INDEX
+from ..phases.labels import IGNORE_INDEX
 from ..progress import progress
 from ..registry import class_of
 from .config_data_sets import data_set_class, inner_data_sets

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ..files import name_is_too_long, resolved
-from ..phases.fractions import IGNORE_INDEX
+from ..phases.labels import IGNORE_INDEX
 
 PARTS = ('train', 'val', 'test')
 # Folders that a conversion fills; everything below them belongs to the data set.

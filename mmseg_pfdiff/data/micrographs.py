@@ -4,7 +4,7 @@ import colorsys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from ..phases.fractions import IGNORE_INDEX
+from ..phases.labels import IGNORE_INDEX
 from ..progress import progress
 from .class_shares import list_notes
 from .converter import Conversion, Micrograph, Micrographs, convert

@@ -4,7 +4,7 @@ import json
 import os
 from pathlib import Path
 
-from ..phases.fractions import IGNORE_INDEX
+from ..phases.labels import IGNORE_INDEX
 from .layout import FOLDERS, DataError
 
 RECORD = 'dataset.json'  # stands in the folder when everything else does

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..phases.fractions import IGNORE_INDEX
+from ..phases.labels import IGNORE_INDEX
 from .class_shares import count_values
 from .images import decode_image, decode_label_map
 from .layout import (

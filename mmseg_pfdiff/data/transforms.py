@@ -12,7 +12,7 @@ from mmseg.datasets.transforms import LoadAnnotations, PackSegInputs
 from mmseg.registry import TRANSFORMS
 from torch import Tensor
 
-from ..phases.fractions import IGNORE_INDEX
+from ..phases.labels import IGNORE_INDEX
 from .images import decode_image, decode_label_map
 from .layout import DataError
 

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from ..checkpoints.weights import build_model, load_weights
 from ..data.config_data_sets import data_sets
-from ..phases.fractions import IGNORE_INDEX
+from ..phases.labels import IGNORE_INDEX
 from .confusion import class_areas, class_iou, confusion_matrix
 
 LOSS_FACTOR = 1.25

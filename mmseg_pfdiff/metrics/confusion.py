@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from ..phases.fractions import IGNORE_INDEX
+from ..phases.labels import IGNORE_INDEX
 from .predictions import named_files
 
 CHUNK = 2**18  # pixels counted at a time: a large label map is never copied as 64-bit numbers

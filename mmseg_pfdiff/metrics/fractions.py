@@ -12,7 +12,7 @@ from prettytable import PrettyTable
 from torch import Tensor
 
 from ..numbers import shown
-from ..phases.fractions import IGNORE_INDEX
+from ..phases.labels import IGNORE_INDEX
 from .confusion import class_areas, sample_confusion
 from .predictions import relative_name
 

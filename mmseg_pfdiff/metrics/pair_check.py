@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ..pairs.folder import PairFolder
 from ..pairs.rows import PairRow, row_values
-from ..phases.fractions import IGNORE_INDEX
+from ..phases.labels import IGNORE_INDEX
 from ..progress import progress
 from .agreement import Reading, TrainedSegmentor, agreement_limits, disagreeing_pixels, read_pairs
 from .distances import KINDS, set_distances

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from ..pairs.folder import PairFolder
 from ..pairs.rows import PairRow
-from ..phases.fractions import IGNORE_INDEX, phase_fractions
+from ..phases.fractions import phase_fractions
+from ..phases.labels import IGNORE_INDEX
 from ..progress import progress
 from .agreement import AgreementLimits
 from .distances import KINDS, SetDistance

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from ..data.images import read_image, read_label_map
 from ..data.layout import labelled_positions, tile_name, tile_positions
 from ..data.record import check_finished
-from ..models.preprocessor import reduce_labels
+from ..phases.labels import reduce_labels
 from .memorisation import NearestTiles
 
 

@@ -197,5 +197,5 @@ def check_fit(generator: BaseModel, super_resolution: PairSuperResolution) -> No
             f'{high.size}x{high.size} of {high.size // super_resolution.factor}x'
             f'{high.size // super_resolution.factor} ones. Give a super-resolution model for this generator.'
         )
-    if not torch.equal(low.codec.codes, high.codec.codes):
+    if not torch.equal(low.codec.codes.cpu(), high.codec.codes.cpu()):
         raise ValueError('Generator and super-resolution model use different classes or mask codes.')

@@ -1,4 +1,4 @@
-"""PairDataPreprocessor: mmseg samples to pair tensors with their fractions, and pair tensors back to pairs."""
+"""PairDataPreprocessor: from samples of mmseg to pair tensors with their fractions, and from pair tensors to pairs."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from ..phases.codec import PhaseCodec
 from ..phases.fractions import phase_fractions
+from ..phases.labels import reduce_labels
 
 
 class DecodedPairs(NamedTuple):
@@ -27,32 +28,6 @@ class DecodedPairs(NamedTuple):
     labels: Tensor
     margins: Tensor
     plain: Tensor
-
-
-def reduce_labels(labels: Tensor, factor: int, num_classes: int, ignore_index: int = 255) -> Tensor:
-    """Label maps at a lower resolution: the commonest value of each block, on a tie the one that comes first in it.
-
-    The tie rule favours no class, so that phase fractions keep their mean.
-
-    Args:
-        labels: (N, H, W), integer, values 0..K-1 or `ignore_index`; H and W are multiples of the factor.
-        factor: Side of a block.
-        num_classes: K.
-        ignore_index: Label of ignored pixels, which vote like a class.
-
-    Returns:
-        (N, H / factor, W / factor), same dtype.
-    """
-    if factor == 1:
-        return labels
-    index = torch.where(labels == ignore_index, num_classes, labels).long()
-    n, height, width = labels.shape
-    blocks = index.reshape(n, height // factor, factor, width // factor, factor).transpose(2, 3).flatten(3)
-    votes = F.one_hot(blocks, num_classes + 1).float()  # (N, h, w, pixels of a block, K+1)
-    # Up to half a vote for coming early: decides ties and nothing else.
-    earliness = torch.arange(factor**2, 0, -1, device=labels.device)[:, None] / (2 * factor**2 + 1)
-    winner = (votes.sum(3) + (votes * earliness).amax(3)).argmax(3)
-    return torch.where(winner == num_classes, ignore_index, winner).to(labels.dtype)
 
 
 @MODELS.register_module()
@@ -96,16 +71,21 @@ class PairDataPreprocessor(BaseDataPreprocessor):
             (N, 1+M, size, size) float32 in [-1, 1] and `fractions` (N, K) float32; `data_samples` as they were.
 
         Raises:
-            ValueError: A tile that is no whole multiple of `size`.
+            ValueError: A tile that is no whole multiple of `size`, a label that is neither a class nor 255, or a map
+                of ignored pixels only.
         """
+        # Where the data loader has put the label maps: to look at them on a GPU, the host would have to wait for it.
+        fractions = phase_fractions(self._labels(data), self.codec.num_classes).float()
         data = self.cast_data(data)
         images = torch.stack([image.float().mean(0) for image in data['inputs']])
-        labels = torch.stack([sample.gt_sem_seg.data[0] for sample in data['data_samples']])
-        fractions = phase_fractions(labels, self.codec.num_classes)
-        images, labels = self.reduce(images, labels, self._factor(images))
+        images, labels = self.reduce(images, self._labels(data), self._factor(images))
         pairs = self.encode(images, labels)
-        inputs = dict(images=images, labels=labels, pairs=pairs, fractions=fractions.float())
+        inputs = dict(images=images, labels=labels, pairs=pairs, fractions=self.cast_data(fractions))
         return dict(inputs=inputs, data_samples=data['data_samples'])
+
+    @staticmethod
+    def _labels(data: dict) -> Tensor:
+        return torch.stack([sample.gt_sem_seg.data[0] for sample in data['data_samples']])
 
     def _factor(self, images: Tensor) -> int:
         height, width = images.shape[-2:]

@@ -9,7 +9,7 @@ import numpy as np
 from ..data.images import read_image, read_label_map
 from ..data.png import encode_grey, encode_label_map
 from ..files import write_atomically
-from ..phases.fractions import IGNORE_INDEX
+from ..phases.labels import IGNORE_INDEX
 from .rows import PairRow
 
 CHANGING_FILE = 'label_maps_are_being_changed.txt'

@@ -5,7 +5,8 @@ Neither networks nor files; imports nothing of the package but its commons.
 
 from .codec import PhaseCodec
 from .components import remove_specks
-from .fractions import IGNORE_INDEX, check_fractions, perturb_fractions, phase_fractions
+from .fractions import check_fractions, perturb_fractions, phase_fractions
+from .labels import IGNORE_INDEX, reduce_labels
 from .seeding import sample_generator
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     'check_fractions',
     'perturb_fractions',
     'phase_fractions',
+    'reduce_labels',
     'remove_specks',
     'sample_generator',
 ]

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from .components import remove_specks
-from .fractions import IGNORE_INDEX
+from .labels import IGNORE_INDEX, class_indices
 from .quota import assign_with_quota, largest_remainder
 
 
@@ -79,7 +79,7 @@ QUOTA_LEVELS = 256
 
 
 class DecodedLabels(NamedTuple):
-    """What mask channels say.
+    """Label maps that mask channels say.
 
     Attributes:
         labels: (N, H, W) uint8 in 0..K-1.
@@ -92,8 +92,8 @@ class DecodedLabels(NamedTuple):
     plain: Tensor
 
 
-class PhaseCodec:
-    """Maps K classes to M channels and back.
+class PhaseCodec(nn.Module):
+    """Maps K classes to M channels and back. A module for the sake of its codes, which lie where the model does.
 
     Args:
         num_classes: K >= 2.
@@ -102,7 +102,7 @@ class PhaseCodec:
         ignore_index: Label that encodes to the zero vector.
 
     Attributes:
-        codes: (K, M) float32 in [-1, 1].
+        codes: (K, M) float32 in [-1, 1]; no part of a checkpoint.
         num_channels: M.
 
     Raises:
@@ -116,19 +116,21 @@ class PhaseCodec:
         palette: Sequence[Sequence[int]] | None = None,
         ignore_index: int = IGNORE_INDEX,
     ) -> None:
+        super().__init__()
         if not 2 <= num_classes <= ignore_index:
             raise ValueError(f'num_classes must be 2..{ignore_index}, got {num_classes}.')
         if code == 'simplex':
-            self.codes = simplex_codes(num_classes)
+            codes = simplex_codes(num_classes)
         elif code == 'palette':
             if palette is None or len(palette) != num_classes:
                 raise ValueError(f"code='palette' needs a palette of {num_classes} colours, got {palette}.")
-            self.codes = palette_codes(palette)
+            codes = palette_codes(palette)
         else:
             raise ValueError(f"code must be 'simplex' or 'palette', got {code!r}.")
+        self.register_buffer('codes', codes, persistent=False)
         self.is_simplex = code == 'simplex'
         self.num_classes = num_classes
-        self.num_channels = self.codes.shape[1]
+        self.num_channels = codes.shape[1]
         self.ignore_index = ignore_index
 
     def encode(self, labels: Tensor) -> Tensor:
@@ -141,17 +143,11 @@ class PhaseCodec:
             (N, M, H, W) float32 in [-1, 1]; ignored pixels are zero in all channels.
 
         Raises:
-            ValueError: A label is neither a class nor ignored.
+            ValueError: A label is neither a class nor ignored; on a GPU, where no value is looked at, the kernel stops.
         """
-        index = labels.long()
-        ignored = index == self.ignore_index
-        wrong = index[~ignored & ((index < 0) | (index >= self.num_classes))]
-        if wrong.numel():
-            raise ValueError(
-                f'Labels must be 0..{self.num_classes - 1} or {self.ignore_index}, got {wrong.unique().tolist()}.'
-            )
-        table = torch.cat([self.codes, torch.zeros(1, self.num_channels)]).to(labels.device)
-        return table[torch.where(ignored, self.num_classes, index)].permute(0, 3, 1, 2).contiguous()
+        table = torch.cat([self.codes, self.codes.new_zeros(1, self.num_channels)]).to(labels.device)
+        index = class_indices(labels, self.num_classes, self.ignore_index)
+        return table[index].permute(0, 3, 1, 2).contiguous()
 
     def scores(self, channels: Tensor) -> Tensor:
         """How well each class explains each pixel: minus half the squared distance, up to what classes share.

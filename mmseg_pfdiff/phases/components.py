@@ -7,7 +7,7 @@ import torch
 from skimage import measure
 from torch import Tensor
 
-from .fractions import IGNORE_INDEX
+from .labels import IGNORE_INDEX
 
 NEIGHBOURS = [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1) if dy or dx]
 
@@ -57,7 +57,7 @@ def remove_specks(labels: Tensor, min_area: int, ignore_index: int = IGNORE_INDE
     if min_area < 0:
         raise ValueError(f'min_area must be a number of pixels >= 0, got {min_area}.')
     maps = labels.reshape(-1, *labels.shape[-2:]).cpu().numpy()
-    cleaned = np.stack([_clean(one, min_area, ignore_index) for one in maps]) if maps.size else maps
+    cleaned = np.stack([_clean(label, min_area, ignore_index) for label in maps]) if maps.size else maps
     result = torch.as_tensor(cleaned).to(labels.device).reshape(labels.shape)
     return CleanedLabels(result, result != labels)
 

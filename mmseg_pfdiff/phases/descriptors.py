@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .components import label_components
-from .fractions import IGNORE_INDEX
+from .labels import IGNORE_INDEX, check_labels
 
 DIRECTIONS = ('horizontal', 'vertical')
 # Tiles transformed at once: some ten megabytes for 256x256.
@@ -50,7 +50,7 @@ def two_point_correlation(labels: np.ndarray, num_classes: int, max_distance: in
     Raises:
         ValueError: Labels of another shape or range, or a distance that does not fit the map.
     """
-    check_labels(labels, num_classes)
+    check_maps(labels, num_classes)
     shortest = min(labels.shape[1:])
     distance = shortest // 2 if max_distance is None else max_distance
     if not 0 <= distance < shortest:
@@ -93,7 +93,7 @@ def chord_lengths(labels: np.ndarray, num_classes: int) -> np.ndarray:
     Raises:
         ValueError: Labels of another shape or range.
     """
-    check_labels(labels, num_classes)
+    check_maps(labels, num_classes)
     number, length = len(labels), max(labels.shape[1:])
     counts = np.zeros((2, number * num_classes * length), np.int64)
     for axis, lines in enumerate((labels, labels.swapaxes(1, 2))):
@@ -129,7 +129,7 @@ def interface_density(labels: np.ndarray, num_classes: int) -> np.ndarray:
     Raises:
         ValueError: Labels of another shape or range.
     """
-    check_labels(labels, num_classes)
+    check_maps(labels, num_classes)
     density = np.zeros((len(labels), num_classes))
     for first, second in ((labels[:, :, 1:], labels[:, :, :-1]), (labels[:, 1:], labels[:, :-1])):
         known = (first != IGNORE_INDEX) & (second != IGNORE_INDEX)
@@ -155,18 +155,18 @@ def component_sizes(labels: np.ndarray, num_classes: int) -> ComponentSizes:
     Raises:
         ValueError: Labels of another shape or range.
     """
-    check_labels(labels, num_classes)
-    found = []
-    for tile, one in enumerate(labels):
-        numbers, areas = label_components(one)
+    check_maps(labels, num_classes)
+    sizes = [np.empty((3, 0), np.int64)]
+    for tile, label in enumerate(labels):
+        numbers, areas = label_components(label)
         phases = np.empty(len(areas), np.int64)
-        phases[numbers.ravel()] = one.ravel()
-        found.append(np.stack([np.full(len(areas) - 1, tile), phases[1:], areas[1:]]))
-    return ComponentSizes(*np.concatenate([np.empty((3, 0), np.int64), *found], 1))
+        phases[numbers.ravel()] = label.ravel()
+        sizes.append(np.stack([np.full(len(areas) - 1, tile), phases[1:], areas[1:]]))
+    return ComponentSizes(*np.concatenate(sizes, 1))
 
 
-def check_labels(labels: np.ndarray, num_classes: int) -> None:
-    """Refuses what are no label maps.
+def check_maps(labels: np.ndarray, num_classes: int) -> None:
+    """Sees that arrays are label maps.
 
     Args:
         labels: Should be (N, H, W) integer, 0..K-1 or 255.
@@ -177,8 +177,4 @@ def check_labels(labels: np.ndarray, num_classes: int) -> None:
     """
     if labels.ndim != 3 or not np.issubdtype(labels.dtype, np.integer):
         raise ValueError(f'labels must be (N, H, W) integers, got {labels.shape} {labels.dtype}.')
-    wrong = (labels != IGNORE_INDEX) & ((labels < 0) | (labels >= num_classes))
-    if wrong.any():
-        raise ValueError(
-            f'Labels must be 0..{num_classes - 1} or {IGNORE_INDEX} (ignored), got {np.unique(labels[wrong])[:5]}.'
-        )
+    check_labels(labels, num_classes)

@@ -6,7 +6,8 @@ from numbers import Real
 import torch
 from torch import Tensor
 
-IGNORE_INDEX = 255
+from .labels import IGNORE_INDEX, class_indices
+
 # A hundred times a fraction is noise alone; far larger ones overflow.
 MAX_JITTER = 100
 
@@ -23,29 +24,22 @@ def phase_fractions(labels: Tensor, num_classes: int, ignore_index: int = IGNORE
         (..., K) float64, each vector sums to 1.
 
     Raises:
-        ValueError: A label is neither a class nor ignored, or a map holds ignored pixels only.
+        ValueError: A label is neither a class nor ignored, or a map holds ignored pixels only. On a GPU, where no value
+            is looked at, the fractions of such a map are NaN.
     """
-    maps = labels.reshape(-1, labels.shape[-2] * labels.shape[-1]).long()
-    known = maps != ignore_index
-    wrong = maps[known & ((maps < 0) | (maps >= num_classes))]
-    if wrong.numel():
-        raise ValueError(
-            f'Labels must be 0..{num_classes - 1} or {ignore_index} (ignored), got {wrong.unique().tolist()}.'
-        )
-    # One bincount for the whole batch: map n counts into bins n*(K+1) .. n*(K+1)+K, the last for ignored pixels.
-    bins = torch.where(known, maps, num_classes)
-    bins = bins + torch.arange(len(maps), device=maps.device)[:, None] * (num_classes + 1)
-    counts = torch.bincount(bins.flatten(), minlength=len(maps) * (num_classes + 1))
-    counts = counts.reshape(len(maps), num_classes + 1)[:, :num_classes].double()
+    maps = labels.reshape(-1, labels.shape[-2] * labels.shape[-1])
+    index = class_indices(maps, num_classes, ignore_index)
+    ones = torch.ones(1, 1, dtype=torch.long, device=maps.device).expand_as(index)
+    counts = index.new_zeros(len(maps), num_classes + 1).scatter_add_(1, index, ones)[:, :num_classes].double()
     totals = counts.sum(1, keepdim=True)
-    if (totals == 0).any():
+    if labels.device.type == 'cpu' and (totals == 0).any():
         empty = (totals[:, 0] == 0).nonzero().flatten().tolist()
         raise ValueError(f'Label maps {empty} of the batch hold ignored pixels only: they have no phase fractions.')
     return (counts / totals).reshape(*labels.shape[:-2], num_classes)
 
 
 def check_fractions(fractions: Tensor) -> None:
-    """Refuses what are no phase fractions.
+    """Sees that vectors are phase fractions.
 
     Args:
         fractions: (..., K) float.
@@ -79,7 +73,7 @@ def real_vectors(vectors: Tensor, classes: Sequence[str]) -> Tensor:
 
 
 def check_jitter(sigma: float, epsilon: float) -> None:
-    """Refuses settings of Eq. 7 that are no jitter.
+    """Sees that settings of Eq. 7 are a jitter.
 
     Args:
         sigma: The paper's sigma.

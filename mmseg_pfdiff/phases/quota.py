@@ -5,6 +5,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from .balance import balanced_biases
 from .fractions import check_fractions
 
 # Newton's method on the smoothed dual at falling temperatures (in units of the spread of the scores) comes near, exact
@@ -124,18 +125,10 @@ def smoothed_biases(scores: Tensor, counts: Tensor, biases: Tensor, tau: Tensor)
     Returns:
         (K,) float64, mean zero.
     """
-    pixels = scores.shape[1]
-    shares = counts.double() / pixels
-    identity = torch.eye(len(counts), dtype=scores.dtype)
-    for _ in range(NEWTON_STEPS):
-        soft = ((scores + biases[:, None]) / tau).softmax(0)
-        mean = soft.mean(1)
-        hessian = (torch.diag(mean) - soft @ soft.T / pixels) / tau
-        # The Hessian is blind to a common bias; a touch of the identity makes it regular.
-        damping = 1e-3 * hessian.diagonal().max() + 1e-12
-        step = torch.linalg.solve(hessian + damping * identity, mean - shares)
-        # A step beyond a few temperatures leaves the region the quadratic model knows.
-        biases = biases - step.clamp(-4 * tau, 4 * tau)
+    shares = counts.double() / scores.shape[1]
+    # In units of the temperature. A step beyond a few of these leaves the region the quadratic model knows.
+    damping = dict(damping=1e-12, relative_damping=1e-3)
+    biases = tau * balanced_biases(scores / tau, shares, biases / tau, steps=NEWTON_STEPS, limit=4, **damping)
     return biases - biases.mean()
 
 
@@ -189,7 +182,7 @@ def move_to_counts(scores: Tensor, labels: Tensor, counts: Tensor) -> None:
 
 
 def move_costs(scores: Tensor, labels: Tensor) -> Tensor:
-    """What moving one pixel from class a to class b costs at least.
+    """Least cost of moving one pixel from class a to class b.
 
     Args:
         scores: (K, P) float64.

@@ -1,6 +1,6 @@
 """Runs `tools/test.py` with a network of one convolution, and prints how much memory that took.
 
-    python tests/test_segmentors/slide_memory.py FOLDER 1000 20000
+    python tests/test_models/slide_memory.py FOLDER 1000 20000
 
 tests mosaics of 1,000 x 1,000 and of 20,000 x 20,000 pixels in FOLDER, two of each size: loads, predicts, measures and
 paints them. The last line is JSON: the peak of each size, in bytes.
@@ -48,7 +48,7 @@ def write_mosaics(folder: Path, size: int) -> None:
 def options(folder: Path) -> dict:
     """Settings over the config: the data, and a network of one convolution in windows side by side."""
     return {
-        'test_dataloader.dataset.data_root': str(folder),
+        'test_dataloader.dataset': dict(type='MetalDAMDataset', data_root=str(folder)),
         'model.backbone': dict(type='ImageAsFeature', _delete_=True),
         'model.decode_head': dict(
             type='FCNHead', in_channels=3, channels=3, num_convs=0, concat_input=False, num_classes=4, _delete_=True

@@ -3,7 +3,8 @@ import torch
 from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 
-from mmseg_pfdiff.models.preprocessor import PairDataPreprocessor, reduce_labels
+from mmseg_pfdiff.models.preprocessor import PairDataPreprocessor
+from mmseg_pfdiff.phases.labels import reduce_labels
 
 
 def make_batch(images, labels):

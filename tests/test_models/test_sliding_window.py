@@ -10,7 +10,8 @@ from mmseg.structures import SegDataSample
 
 from mmseg_pfdiff.data.transforms import PackMicrograph
 from mmseg_pfdiff.metrics.segmentation import MicrographIoUMetric
-from mmseg_pfdiff.models.segmentors.sliding_window import SlidingWindowEncoderDecoder, window_corners
+from mmseg_pfdiff.models.segmentors.sliding_window import SlidingWindowEncoderDecoder
+from mmseg_pfdiff.windows import window_corners
 
 SIZES = [(48, 64), (35, 51), (32, 32), (25, 38), (20, 75), (33, 32)]  # windows are 32 x 32
 
@@ -109,14 +110,14 @@ def test_windows_pass_in_batches_of_their_own_size():
 def test_corners_cover_the_image():
     for size in [(703, 1024), (768, 1024), (256, 300), (100, 400)]:
         covered = np.zeros(size, bool)
-        corners = list(window_corners(size, (256, 256), (128, 128)))
+        corners = window_corners(size, (256, 256), (128, 128))
         for y, x in corners:
             assert y + min(256, size[0]) <= size[0]
             assert x + min(256, size[1]) <= size[1]
             covered[y : y + 256, x : x + 256] = True
         assert covered.all()
         assert len(set(corners)) == len(corners)
-    assert len(list(window_corners((703, 1024), (256, 256), (128, 128)))) == 5 * 7
+    assert len(window_corners((703, 1024), (256, 256), (128, 128))) == 5 * 7
 
 
 def test_single_channel_gives_logits_too():

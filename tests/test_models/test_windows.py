@@ -4,18 +4,18 @@ import pytest
 import torch
 
 from mmseg_pfdiff.models.diffusion.windows import (
+    field_corners,
     predict_in_windows,
     seam_score,
     window_borders,
-    window_corners,
-    window_offsets,
     window_weights,
 )
+from mmseg_pfdiff.windows import window_offsets
 
 
 @pytest.mark.parametrize(('length', 'window'), [(16, 16), (17, 16), (40, 16), (352, 128), (512, 128)])
 def test_windows_cover_the_side_and_overlap_by_half(length, window):
-    offsets = window_offsets(length, window)
+    offsets = window_offsets(length, window, window / 2, even=True)
     assert offsets[0] == 0 and offsets[-1] == length - window
     assert all(0 < b - a <= window / 2 for a, b in pairwise(offsets))
 
@@ -36,7 +36,7 @@ def test_overlapping_predictions_are_averaged_by_weight():
         return torch.stack([torch.full((1, 16, 16), float(corner[1])) for corner in corners])
 
     got = predict_in_windows(predict, x, 16, 8)[0, 0]
-    assert seen == window_corners(16, 24, 16) == [(0, 0), (0, 8)]
+    assert seen == field_corners(16, 24, 16) == [(0, 0), (0, 8)]
     weights = window_weights(16)
     expected = 8 * weights[3, 2] / (weights[3, 2] + weights[3, 10])
     assert got[3, 10].item() == pytest.approx(expected.item(), rel=1e-5)
@@ -51,7 +51,7 @@ def test_window_batch_bounds_what_is_evaluated_at_once():
         return windows
 
     predict_in_windows(predict, torch.zeros(1, 1, 64, 64), 16, 4)
-    assert max(sizes) == 4 and sum(sizes) == len(window_corners(64, 64, 16))
+    assert max(sizes) == 4 and sum(sizes) == len(field_corners(64, 64, 16))
 
 
 def test_seam_score_finds_seams():

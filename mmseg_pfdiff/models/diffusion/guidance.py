@@ -2,8 +2,9 @@
 
 import diffusers
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from ...phases.balance import balanced_biases
 from ...phases.codec import PhaseCodec
 
 NEWTON_STEPS = 3
@@ -23,19 +24,12 @@ def tilt(posterior: Tensor, fractions: Tensor) -> Tensor:
         p', shaped like p.
     """
     logits = posterior.flatten(2).log()
-    biases = torch.zeros_like(fractions)
-    identity = torch.eye(fractions.shape[1], dtype=fractions.dtype, device=fractions.device)
-    for _ in range(NEWTON_STEPS):
-        tilted = (logits + biases[..., None]).softmax(1)
-        mean = tilted.mean(2)
-        hessian = torch.diag_embed(mean) - torch.einsum('nkp,njp->nkj', tilted, tilted) / tilted.shape[2]
-        # Damped: with all pixels decided there is nothing to move, and no bias may run away.
-        step = torch.linalg.solve(hessian + 1e-3 * identity, mean - fractions)
-        biases = biases - step.clamp(-2, 2)
+    steps = dict(steps=NEWTON_STEPS, limit=2, damping=1e-3)
+    biases = balanced_biases(logits, fractions, torch.zeros_like(fractions), **steps)
     return (logits + biases[..., None]).softmax(1).view_as(posterior)
 
 
-class FractionGuidance:
+class FractionGuidance(nn.Module):
     """Corrects what the network predicts so that the clean mask it implies has more nearly the fractions asked for.
 
     Args:
@@ -48,28 +42,32 @@ class FractionGuidance:
     """
 
     def __init__(self, codec: PhaseCodec, schedule: diffusers.SchedulerMixin, weight: float) -> None:
+        super().__init__()
         if not 0 <= weight <= 1:
             raise ValueError(f'fraction_guidance must be in [0, 1], got {weight}.')
         if not codec.is_simplex:
             raise ValueError("fraction_guidance needs a generator with the 'simplex' mask code.")
         self.codec = codec
-        self.schedule = schedule
+        self.kind = schedule.config.prediction_type
         self.weight = weight
+        # Parts of signal and noise at each time step, (T,) float32: where the model is, so that no step waits for them.
+        alphas = schedule.alphas_cumprod.double()
+        self.register_buffer('signal', alphas.sqrt().float(), persistent=False)
+        self.register_buffer('noise', (1 - alphas).sqrt().float(), persistent=False)
 
-    def __call__(self, prediction: Tensor, x_t: Tensor, t: Tensor, fractions: Tensor) -> Tensor:
+    def forward(self, prediction: Tensor, x_t: Tensor, t: Tensor, fractions: Tensor) -> Tensor:
         """The corrected prediction.
 
         Args:
-            prediction: (N, 1+M, H, W), what the network says.
+            prediction: (N, 1+M, H, W), of the network.
             x_t: (N, 1+M, H, W), noisy pairs.
-            t: Time step.
+            t: Time step, on the CPU.
             fractions: c, (N, K).
 
         Returns:
             (N, 1+M, H, W), of the same kind as `prediction`.
         """
-        alpha_bar = self.schedule.alphas_cumprod[int(t)].item()
-        signal, noise = alpha_bar**0.5, (1 - alpha_bar) ** 0.5
+        signal, noise = self.signal[int(t)], self.noise[int(t)]
         x0 = self._to_clean(prediction, x_t, signal, noise)
         p = self.codec.posterior(x0[:, 1:])
         moved = tilt(p, fractions.to(p.dtype)) - p
@@ -78,22 +76,20 @@ class FractionGuidance:
         x0 = torch.cat([x0[:, :1], x0[:, 1:] + correction], dim=1)
         return self._from_clean(x0, x_t, signal, noise).to(prediction.dtype)
 
-    def _to_clean(self, prediction: Tensor, x_t: Tensor, signal: float, noise: float) -> Tensor:
+    def _to_clean(self, prediction: Tensor, x_t: Tensor, signal: Tensor, noise: Tensor) -> Tensor:
         """Eq. 4 for the noise; the same for the other kinds of prediction. Clipped to the range of pairs."""
-        kind = self.schedule.config.prediction_type
-        if kind == 'sample':
+        if self.kind == 'sample':
             x0 = prediction
-        elif kind == 'v_prediction':
+        elif self.kind == 'v_prediction':
             x0 = signal * x_t - noise * prediction
         else:
-            x0 = (x_t - noise * prediction) / max(signal, 1e-4)
+            x0 = (x_t - noise * prediction) / signal.clamp(min=1e-4)
         return x0.float().clamp(-1, 1)
 
-    def _from_clean(self, x0: Tensor, x_t: Tensor, signal: float, noise: float) -> Tensor:
+    def _from_clean(self, x0: Tensor, x_t: Tensor, signal: Tensor, noise: Tensor) -> Tensor:
         """Back from the clean pair to what the network predicts."""
-        kind = self.schedule.config.prediction_type
-        if kind == 'sample':
+        if self.kind == 'sample':
             return x0
-        if kind == 'v_prediction':
-            return (signal * x_t - x0) / max(noise, 1e-4)
-        return (x_t - signal * x0) / max(noise, 1e-4)
+        if self.kind == 'v_prediction':
+            return (signal * x_t - x0) / noise.clamp(min=1e-4)
+        return (x_t - signal * x0) / noise.clamp(min=1e-4)

@@ -6,32 +6,25 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from ...windows import Corner, window_corners, window_offsets
 from ..validation import batches
 
-Corner = tuple[int, int]
 
+def field_corners(height: int, width: int, window: int) -> list[Corner]:
+    """Upper left corners (y, x) of the windows over a field, row by row: evenly spread, overlapping by at least half.
 
-def window_offsets(length: int, window: int) -> list[int]:
-    """First pixels of the windows along one side: evenly spread, overlapping by at least half.
+    Evenly, as in segmentation they need not be: windows that overlap more than others would draw smoother textures.
 
     Args:
-        length: Length of the side, at least `window`.
+        height: Of the field, at least `window`.
+        width: Likewise.
         window: Side of a window.
-
-    Returns:
-        Increasing offsets; the last window ends at the border.
     """
-    steps = math.ceil((length - window) / (window / 2))
-    return [round(i * (length - window) / max(steps, 1)) for i in range(steps + 1)]
-
-
-def window_corners(height: int, width: int, window: int) -> list[Corner]:
-    """Upper left corners (y, x) of the windows over a field, row by row."""
-    return [(y, x) for y in window_offsets(height, window) for x in window_offsets(width, window)]
+    return window_corners((height, width), (window, window), (window / 2, window / 2), even=True)
 
 
 def window_weights(window: int) -> Tensor:
-    """How much a window counts at each of its pixels: most in the middle, least at its border, so that no seam shows.
+    """Weights of the pixels of a window: most in the middle, least at its border, so that no seam shows.
 
     Args:
         window: Side of a window.
@@ -60,7 +53,7 @@ def predict_in_windows(
     """
     weights = window_weights(window).to(x)
     total, count = torch.zeros_like(x), x.new_zeros(x.shape[-2:])
-    corners = window_corners(*x.shape[-2:], window)
+    corners = field_corners(*x.shape[-2:], window)
     for chunk in batches(corners, max(1, window_batch // len(x))):
         predictions = predict(torch.cat([x[..., a : a + window, b : b + window] for a, b in chunk]), chunk)
         for (a, b), prediction in zip(chunk, predictions.split(len(x)), strict=True):
@@ -94,5 +87,5 @@ def seam_score(image: Tensor, rows: Sequence[int], columns: Sequence[int]) -> fl
 
 def window_borders(length: int, window: int) -> set[int]:
     """Places where a window begins or ends inside a side of a field."""
-    offsets = window_offsets(length, window)
+    offsets = window_offsets(length, window, window / 2, even=True)
     return {edge for offset in offsets for edge in (offset, offset + window)} - {0, length}

@@ -7,7 +7,7 @@ from mmseg.registry import MODELS
 from torch import Tensor
 from torch.nn import functional as F
 
-from ...phases.fractions import IGNORE_INDEX
+from ...phases.labels import check_labels
 from .base import AdversarialModel
 from .patch_networks import GlobalGenerator, MultiScaleDiscriminator
 
@@ -25,13 +25,8 @@ def one_hot(labels: Tensor, num_classes: int) -> Tensor:
     Raises:
         ValueError: A label is neither a class nor ignored.
     """
-    channels = labels[:, None] == torch.arange(num_classes, device=labels.device)[:, None, None]
-    known = channels.any(1) | (labels == IGNORE_INDEX)
-    if not known.all():
-        raise ValueError(
-            f'Labels must be 0..{num_classes - 1} or {IGNORE_INDEX}, got {labels[~known].unique().tolist()}.'
-        )
-    return channels.float()
+    check_labels(labels, num_classes)
+    return (labels[:, None] == torch.arange(num_classes, device=labels.device)[:, None, None]).float()
 
 
 def lsgan_loss(judged: Sequence[Sequence[Tensor]], target: float) -> Tensor:

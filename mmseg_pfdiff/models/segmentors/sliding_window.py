@@ -10,10 +10,11 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
+from ...windows import Corner, window_corners
 from .bands import Window, join_bands, mean_bands, resize_bands
 
 AVERAGES = ('probabilities', 'logits')
-Corners = Sequence[tuple[int, int]]
+Corners = Sequence[Corner]
 
 
 @MODELS.register_module()
@@ -153,10 +154,10 @@ class SlidingWindowEncoderDecoder(EncoderDecoder):
     def _window_outputs(
         self, cut: Callable, size: tuple[int, int], metas: Sequence[dict], probabilities: bool
     ) -> Iterator[Window]:
-        """What the network says of each window, (N, K, h, w) float32: probabilities or logits."""
+        """Probabilities or logits of each window, (N, K, h, w) float32."""
         cfg, n = self.test_cfg, len(metas)
         crop = min(cfg.crop_size[0], size[0]), min(cfg.crop_size[1], size[1])
-        corners = list(window_corners(size, cfg.crop_size, cfg.stride))
+        corners = window_corners(size, cfg.crop_size, cfg.stride)
         step = max(1, cfg.get('window_batch', 8) // n)  # each window is cut from all n images
         # A meta of its own for each window, with the size heads predict at.
         metas = [dict(meta, img_shape=crop, pad_shape=crop) for meta in metas]
@@ -191,23 +192,6 @@ class SlidingWindowEncoderDecoder(EncoderDecoder):
         for sample, label in zip(samples, classes.split(1), strict=True):
             sample.set_data(dict(pred_sem_seg=PixelData(data=label)))
         return list(samples)
-
-
-def window_corners(
-    size: tuple[int, int], crop_size: tuple[int, int], stride: tuple[int, int]
-) -> Iterator[tuple[int, int]]:
-    """Upper left corners (y, x) of the windows over an image, row by row, where mmseg puts them.
-
-    Args:
-        size: (height, width) of the image.
-        crop_size: (height, width) of a window.
-        stride: (vertical, horizontal) step.
-    """
-    rows, columns = (
-        [min(i * step, max(length - crop, 0)) for i in range(max(length - crop + step - 1, 0) // step + 1)]
-        for length, crop, step in zip(size, crop_size, stride, strict=True)
-    )
-    return ((y, x) for y in rows for x in columns)
 
 
 @MODELS.register_module()
