@@ -1,4 +1,4 @@
-"""AtomicCheckpointHook: whenever training is killed, a whole checkpoint stands on disk."""
+"""AtomicCheckpointHook: a whole checkpoint stands on disk whenever training is killed."""
 
 import os
 import re
@@ -82,9 +82,9 @@ class AtomicCheckpointHook(CheckpointHook):
 
     def _checkpoint_inside(self, folder: Path, path: object) -> str | None:
         """The checkpoint in a folder that has the name of another path; None if there is none."""
-        found = folder / os.path.basename(str(path or ''))
-        known = checkpoint_number(found.name, self.filename_tmpl) is not None
-        return str(found) if known and found.is_file() else None
+        inside = folder / os.path.basename(str(path or ''))
+        known = checkpoint_number(inside.name, self.filename_tmpl) is not None
+        return str(inside) if known and inside.is_file() else None
 
     def best_paths(self) -> list[str]:
         """The files of the best weights."""

@@ -1,11 +1,12 @@
-"""What differs between the config of a checkpoint and the present one, and what that means for resuming."""
+"""Changes of a config since a checkpoint was written: those that make another training, and those that are applied."""
 
 import ast
 import re
-from collections.abc import Iterator
 from typing import Any
 
 from mmengine.config import Config
+
+from ..changes import Change, changes
 
 # Settings, as dotted paths, of which a training with other ones would be another training ...
 ANOTHER_RUN = (
@@ -28,11 +29,9 @@ APPLIED = r'(optim_wrapper|param_scheduler|train_cfg|auto_scale_lr)(\..+)?'
 # What `by_epoch` stands for where a loop has no type.
 LOOPS = {True: 'EpochBasedTrainLoop', False: 'IterBasedTrainLoop', None: None}
 
-Change = tuple[str, Any, Any]
-
 
 def config_changes(before: str, now: Config) -> tuple[list[Change], list[Change]]:
-    """What was changed in a config since a checkpoint was written.
+    """Changes of a config since a checkpoint was written.
 
     Args:
         before: The config as text, as MMEngine stores it in a checkpoint. It is read, not run.
@@ -45,16 +44,17 @@ def config_changes(before: str, now: Config) -> tuple[list[Change], list[Change]
     Raises:
         ValueError: The text is no config.
     """
-    changes = list(differences(_decisive(settings_of(before)), _decisive(settings_of(now.pretty_text))))
-    another = [one for one in changes if _matches(one[0], ANOTHER_RUN) and not _matches(one[0], HARMLESS)]
+    settings = (_decisive(settings_of(text)) for text in (before, now.pretty_text))
+    every = list(changes(*settings, lists=True))
+    another = [change for change in every if _matches(change[0], ANOTHER_RUN) and not _matches(change[0], HARMLESS)]
     # A choice of the best weights can be begun later on, and ended.
-    another = [one for one in another if None not in one[1:] or not one[0].startswith('default_hooks')]
-    return another, [one for one in changes if one not in another and re.fullmatch(APPLIED, one[0])]
+    another = [change for change in another if None not in change[1:] or not change[0].startswith('default_hooks')]
+    return another, [change for change in every if change not in another and re.fullmatch(APPLIED, change[0])]
 
 
-def describe_changes(changes: list[Change]) -> str:
+def describe_changes(listed: list[Change]) -> str:
     """Changes in words."""
-    return ', '.join(f'{path} is {_short(now)} and was {_short(before)}' for path, before, now in changes)
+    return ', '.join(f'{path} is {_short(now)} and was {_short(before)}' for path, before, now in listed)
 
 
 def _short(value: Any) -> str:
@@ -106,30 +106,6 @@ def _decisive(settings: dict) -> dict:
     by_epoch = loop.pop('by_epoch', None)
     loop.setdefault('type', LOOPS[by_epoch])
     return {**settings, 'custom_hooks': averaging, 'train_cfg': loop}
-
-
-def differences(before: Any, now: Any, path: str = '') -> Iterator[Change]:
-    """Where two settings differ, as deep down as they are both dicts, or lists of one length.
-
-    Args:
-        before: One.
-        now: The other.
-        path: Where they stand.
-
-    Yields:
-        Path, and both values; None where there is none.
-    """
-    if isinstance(before, dict) and isinstance(now, dict):
-        keys = [*before, *(key for key in now if key not in before)]
-        pairs = [(key, before.get(key), now.get(key)) for key in keys]
-    elif isinstance(before, list) and isinstance(now, list) and len(before) == len(now):
-        pairs = [(str(place), *both) for place, both in enumerate(zip(before, now, strict=True))]
-    else:
-        if before != now:
-            yield path, before, now
-        return
-    for key, one, other in pairs:
-        yield from differences(one, other, f'{path}.{key}' if path else key)
 
 
 def _matches(path: str, patterns: tuple[str, ...]) -> bool:

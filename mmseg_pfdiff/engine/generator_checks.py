@@ -1,4 +1,4 @@
-"""What would stop a trained generator from drawing, looked for before it is trained."""
+"""Checks of a generator before it is trained: whatever would stop it from drawing afterwards."""
 
 from collections.abc import Mapping, Sequence
 

@@ -169,14 +169,14 @@ def check_sample_sizes(dataset: Any, collate: Callable[[Sequence], Any], preproc
     Raises:
         ValueError: A tile is smaller than the crop, or samples of several data sets make no batch.
     """
-    samples, told = [], []
+    samples, sizes = [], []
     for config in inner_data_sets(dataset):
         _check_crop(config)
         sample = DATASETS.build({**config, 'lazy_init': False})[0]
         if not isinstance(sample, Mapping) or 'inputs' not in sample:  # a wrapper makes the samples of it
             return
         height, width = sample['inputs'].shape[-2:]
-        told.append(f'{width}x{height} of {config.get("data_root") or config["type"]}')
+        sizes.append(f'{width}x{height} of {config.get("data_root") or config["type"]}')
         samples.append(sample)
     if len(samples) < 2:
         return
@@ -184,7 +184,7 @@ def check_sample_sizes(dataset: Any, collate: Callable[[Sequence], Any], preproc
         preprocessor(collate(samples), True)
     except (RuntimeError, ValueError) as error:
         raise ValueError(
-            f'The training samples (width x height) {", ".join(told)} make no batch: {str(error).splitlines()[0]} '
+            f'The training samples (width x height) {", ".join(sizes)} make no batch: {str(error).splitlines()[0]} '
             'Bring them to one size: convert with another --tile-size, or change Resize and crop_size in the pipelines.'
         ) from error
 

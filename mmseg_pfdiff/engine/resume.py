@@ -198,7 +198,7 @@ def _named_wrappers(wrapper: Any) -> dict[str, OptimWrapper]:
 
 def _follows_validation(schedulers: Any) -> bool:
     lists = schedulers.values() if isinstance(schedulers, dict) else [schedulers or []]
-    return any(getattr(one, 'need_val_args', False) for schedules in lists for one in schedules)
+    return any(getattr(schedule, 'need_val_args', False) for schedules in lists for schedule in schedules)
 
 
 def _shortest(rates: dict[str, list[float]]) -> str:

@@ -1,4 +1,4 @@
-"""What would stop a run late or unclearly, looked for in its config before it starts."""
+"""Checks of a config before its run: whatever would stop it late or unclearly."""
 
 import inspect
 from collections.abc import Mapping, Sequence

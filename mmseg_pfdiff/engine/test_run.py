@@ -1,4 +1,4 @@
-"""A test of a segmentor, prepared: all that can be known before it is looked at before."""
+"""Preparation of a test of a segmentor: all that can be known before it is looked at before."""
 
 import copy
 import hashlib
@@ -23,7 +23,7 @@ from .run_checks import data_folder
 
 
 class TestedMicrographs:
-    """What a data set will show to a test.
+    """Micrographs that a data set will show to a test.
 
     Args:
         dataset: The data set of the test part. Of one that tells nothing of its samples, nothing is known beforehand.
@@ -92,12 +92,11 @@ def tested_metrics(config: Config, kind: type) -> list[ConfigDict]:
         Their configs as they stand in the config.
     """
     evaluators = config.test_evaluator if isinstance(config.test_evaluator, list) else [config.test_evaluator]
-    found = []
-    for one in evaluators:
-        cls = METRICS.get(one['type']) if isinstance(one['type'], str) else one['type']
-        if isinstance(cls, type) and issubclass(cls, kind):
-            found.append(one)
-    return found
+    kinds = [
+        METRICS.get(metric['type']) if isinstance(metric['type'], str) else metric['type'] for metric in evaluators
+    ]
+    pairs = zip(evaluators, kinds, strict=True)
+    return [metric for metric, own in pairs if isinstance(own, type) and issubclass(own, kind)]
 
 
 def look_at_micrographs(config: Config) -> TestedMicrographs:
@@ -130,7 +129,7 @@ def _folders(config: Config, kind: str) -> list[Path]:
 
 
 def predictions_depend_on(config: Config, weights: str, tested: TestedMicrographs) -> dict[str, str]:
-    """What tells the predictions of one test from those of another.
+    """Settings and sums that tell the predictions of one test from those of another.
 
     Args:
         config: Of the test.
@@ -208,7 +207,7 @@ def check_classes_of_weights(checkpoint: str, meta: Mapping, tested: Mapping) ->
     Raises:
         ValueError: It was trained on others.
     """
-    trained, there = (list(one.get('classes') or ()) for one in (meta.get('dataset_meta') or {}, tested))
+    trained, there = (list(known.get('classes') or ()) for known in (meta.get('dataset_meta') or {}, tested))
     if trained and there and trained != there:
         raise ValueError(
             f'{checkpoint} was trained on the classes {", ".join(trained)}; the test part has {", ".join(there)}. '

@@ -1,4 +1,4 @@
-"""The files of trainings in a work directory: which one to go on from, which ones are in the way."""
+"""Files of trainings in a work directory: which one to go on from, which ones are in the way."""
 
 import os
 import re
@@ -44,11 +44,11 @@ def checkpoint_files(config: Mapping, best: bool = True) -> list[Path]:
     Returns:
         Paths, by falling number of epoch or iteration.
     """
-    found = []
+    files = []
     for template in {*TEMPLATES, _hook(config).get('filename_tmpl') or TEMPLATES[0]}:
         numbers = {path: checkpoint_number(path.name, template, best) for path in folders_of(config)[1].glob('*')}
-        found += [(number, path) for path, number in numbers.items() if number is not None and path.is_file()]
-    return [path for _, path in sorted(found, reverse=True)]
+        files += [(number, path) for path, number in numbers.items() if number is not None and path.is_file()]
+    return [path for _, path in sorted(files, reverse=True)]
 
 
 def checkpoint_number(name: str, template: str, best: bool = True) -> int | None:

@@ -14,7 +14,7 @@ from .diffusion.super_resolution import PairSuperResolution
 
 
 class Operations(NamedTuple):
-    """What a network weighs and costs.
+    """Size and cost of a network.
 
     Attributes:
         parameters: Number of weights.

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from ..changes import changes
 from ..json_files import read_json_object
 
 FORMAT_VERSION = 1
@@ -90,25 +91,19 @@ def check_description(description: Mapping) -> None:
         raise ValueError(f'size must be height and width, 1 to {MAX_SIDE}, got {_short(description["size"])}')
 
 
-def differences(folder: Mapping, command: Mapping, prefix: str = '') -> list[str]:
+def differences(folder: Mapping, command: Mapping) -> list[str]:
     """Settings that differ between two descriptions.
 
     Args:
         folder: That of a folder.
         command: That of a command.
-        prefix: Names of the settings that these lie in.
 
     Returns:
         'name is A there and B here' for each; versions are not compared.
     """
-    lines = []
-    for key in sorted({*folder, *command} - (set(NOT_COMPARED) if not prefix else set())):
-        there, here = folder.get(key), command.get(key)
-        if isinstance(there, Mapping) and isinstance(here, Mapping):
-            lines += differences(there, here, f'{prefix}{key}.')
-        elif there != here:
-            lines.append(f'{prefix}{key} is {_short(there)} there and {_short(here)} here')
-    return lines
+    compared = ({name: of[name] for name in of if name not in NOT_COMPARED} for of in (folder, command))
+    differing = sorted(changes(*compared), key=lambda change: change[0])
+    return [f'{path} is {_short(there)} there and {_short(here)} here' for path, there, here in differing]
 
 
 def how_to_go_on(folder: Mapping) -> str:

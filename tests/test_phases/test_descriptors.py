@@ -28,32 +28,32 @@ def slow_correlation(label, phase, dy, dx):
 
 
 def test_two_point_correlation_equals_a_double_loop(labels):
-    found = two_point_correlation(labels, 4, 21)
-    assert found.shape == (3, 4, 2, 22)
+    measured = two_point_correlation(labels, 4, 21)
+    assert measured.shape == (3, 4, 2, 22)
     for n, k, r in [(0, 0, 0), (0, 1, 3), (1, 2, 7), (1, 3, 21), (2, 0, 1), (2, 3, 4), (0, 3, 11)]:
-        assert found[n, k, 0, r] == pytest.approx(slow_correlation(labels[n], k, 0, r), abs=1e-12)
-        assert found[n, k, 1, r] == pytest.approx(slow_correlation(labels[n], k, r, 0), abs=1e-12)
+        assert measured[n, k, 0, r] == pytest.approx(slow_correlation(labels[n], k, 0, r), abs=1e-12)
+        assert measured[n, k, 1, r] == pytest.approx(slow_correlation(labels[n], k, r, 0), abs=1e-12)
     known = (labels != 255).sum((1, 2))
     for k in range(4):
         fractions = (labels == k).sum((1, 2)) / known
-        assert found[:, k, 0, 0] == pytest.approx(fractions) and found[:, k, 1, 0] == pytest.approx(fractions)
+        assert measured[:, k, 0, 0] == pytest.approx(fractions) and measured[:, k, 1, 0] == pytest.approx(fractions)
     assert two_point_correlation(labels, 4).shape == (3, 4, 2, 12)
 
 
 def test_two_point_correlation_is_exact_for_large_maps():
     """Counts stay whole numbers, though the transform is in single precision."""
     labels = np.random.default_rng(1).integers(0, 2, (17, 256, 256)).astype(np.uint8)
-    found = two_point_correlation(labels, 2, 3)
+    measured = two_point_correlation(labels, 2, 3)
     direct = (labels[:, :, 3:] & labels[:, :, :-3]).mean((1, 2))
-    assert found[:, 1, 0, 3] == pytest.approx(direct, abs=1e-12)
+    assert measured[:, 1, 0, 3] == pytest.approx(direct, abs=1e-12)
 
 
 def test_stripes():
     """Vertical stripes two pixels wide: known values in closed form."""
     label = np.tile([0, 0, 1, 1], (1, 8, 4)).astype(np.uint8)
-    found = two_point_correlation(label, 2, 6)[0, 0]
-    assert found[1] == pytest.approx(np.full(7, 0.5))
-    assert found[0, [0, 2]] == pytest.approx([0.5, 0]) and found[0, 4] == pytest.approx(0.5)
+    measured = two_point_correlation(label, 2, 6)[0, 0]
+    assert measured[1] == pytest.approx(np.full(7, 0.5))
+    assert measured[0, [0, 2]] == pytest.approx([0.5, 0]) and measured[0, 4] == pytest.approx(0.5)
     chords = chord_lengths(label, 2)
     assert chords.sum() == chords[0, :, 0, 2].sum() == 8 * (3 + 3), 'runs at the border are left out'
     assert interface_density(label, 2) == pytest.approx(np.full((1, 2), 7 / 15))
@@ -84,20 +84,20 @@ def test_chords_equal_a_run_length_loop(labels):
 def test_interface_density_by_hand():
     label = np.array([[[0, 0, 1], [0, 2, 1], [255, 2, 2]]], np.uint8)
     # Horizontal neighbours: 5 known, apart 0|1, 0|2, 2|1. Vertical: 5 known, apart 0|2, 1|2.
-    found = interface_density(label, 3)
-    assert found[0] == pytest.approx([2 / 5 + 1 / 5, 2 / 5 + 1 / 5, 2 / 5 + 2 / 5])
-    assert found.sum() / 2 == pytest.approx(3 / 5 + 2 / 5)
+    measured = interface_density(label, 3)
+    assert measured[0] == pytest.approx([2 / 5 + 1 / 5, 2 / 5 + 1 / 5, 2 / 5 + 2 / 5])
+    assert measured.sum() / 2 == pytest.approx(3 / 5 + 2 / 5)
     assert np.isnan(interface_density(np.full((1, 4, 4), 255, np.uint8), 3)).all()
 
 
 def test_components_equal_those_of_scipy(labels):
-    found = component_sizes(labels, 4)
+    measured = component_sizes(labels, 4)
     for n, label in enumerate(labels):
         for k in range(4):
             numbers, _ = ndimage.label(label == k, np.ones((3, 3)))
             areas = sorted(np.bincount(numbers.ravel())[1:].tolist())
-            assert sorted(found.area[(found.tile == n) & (found.phase == k)].tolist()) == areas
-    assert found.area.sum() == (labels != 255).sum()
+            assert sorted(measured.area[(measured.tile == n) & (measured.phase == k)].tolist()) == areas
+    assert measured.area.sum() == (labels != 255).sum()
     assert len(component_sizes(np.full((2, 4, 4), 255, np.uint8), 4).area) == 0
 
 

@@ -1,4 +1,4 @@
-"""PairDiffusion: what all generators share, the noising (Eq. 1), the loss (Eq. 3) and the sampling (Eq. 4-6)."""
+"""PairDiffusion, the base of all generators by diffusion: noising (Eq. 1), loss (Eq. 3) and sampling (Eq. 4-6)."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -90,12 +90,12 @@ class PairDiffusion(BaseModel):
         return inputs['pairs']
 
     def as_pairs(self, drawn: Tensor, condition: Any) -> Tensor:
-        """What was drawn as pair tensors, (N, 1+M, H, W)."""
+        """Pair tensors of what was drawn, (N, 1+M, H, W)."""
         return drawn
 
     @abstractmethod
     def condition(self, inputs: dict) -> Any:
-        """What steers the network: from the preprocessor's `inputs` to what :meth:`predict` takes."""
+        """Condition that steers the network: from the preprocessor's `inputs` to what :meth:`predict` takes."""
 
     @abstractmethod
     def augment_condition(self, condition: Any) -> Any:
@@ -184,7 +184,7 @@ class PairDiffusion(BaseModel):
         return clipped if kind == 'sample' else clipped / snr
 
     def _target(self, x0: Tensor, epsilon: Tensor, t: Tensor) -> Tensor:
-        """What the network is to predict: the noise (the paper), the clean pair, or the velocity between them."""
+        """Target of the prediction: the noise (the paper), the clean pair, or the velocity between them."""
         kind = self.training_schedule.config.prediction_type
         if kind == 'v_prediction':
             return self.training_schedule.get_velocity(x0, epsilon, t)

@@ -1,4 +1,4 @@
-"""Fraction guidance: the predicted clean mask is moved towards the fractions asked for, at every step of sampling."""
+"""Fraction guidance, which moves the predicted clean mask towards the fractions asked for at every step of sampling."""
 
 import diffusers
 import torch

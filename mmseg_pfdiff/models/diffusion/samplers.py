@@ -68,8 +68,8 @@ class Sampler:
 
     def __init__(self, type: str = 'DDIMScheduler', steps: int = 50, eta: float = 0.0, **scheduler_args) -> None:
         # Of other names, looking them up would import whole pipelines.
-        found = getattr(diffusers, type, None) if str(type).endswith('Scheduler') else None
-        self.scheduler_class = RenoiseScheduler if type == 'RenoiseScheduler' else found
+        theirs = getattr(diffusers, type, None) if str(type).endswith('Scheduler') else None
+        self.scheduler_class = RenoiseScheduler if type == 'RenoiseScheduler' else theirs
         if not (isinstance(self.scheduler_class, builtins.type) and issubclass(self.scheduler_class, SchedulerMixin)):
             raise ValueError(f'diffusers has no scheduler {type!r}; short names are {sorted(SAMPLERS)}.')
         if not isinstance(steps, int) or steps < 1:

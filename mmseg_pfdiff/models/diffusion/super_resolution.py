@@ -1,4 +1,4 @@
-"""PairSuperResolution: doubles the resolution of a pair (Section 2.2.3, Table A3)."""
+"""PairSuperResolution: pairs at twice their resolution (Section 2.2.3, Table A3)."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""AdversarialModel: what the GANs share, a training step of two optimizers and the pictures of validation."""
+"""AdversarialModel, the base of the GANs: a training step of two optimizers and the pictures of validation."""
 
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
@@ -31,7 +31,7 @@ def initialise_weights(network: nn.Module) -> None:
 
 @contextmanager
 def frozen(network: nn.Module) -> Iterator[None]:
-    """What is computed inside leaves no gradient on the network's weights; one on its input passes through."""
+    """Keeps gradients of what is computed inside off the network's weights; those on its input pass through."""
     network.requires_grad_(False)
     try:
         yield

@@ -1,4 +1,4 @@
-"""DCGAN: draws masks from noise, the first stage of the GAN baseline (Radford et al. 2016; Shen et al. 2024)."""
+"""DCGAN, the first stage of the GAN baseline: masks from noise (Radford et al. 2016; Shen et al. 2024)."""
 
 from collections.abc import Sequence
 from itertools import pairwise

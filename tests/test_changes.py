@@ -1,0 +1,10 @@
+from mmseg_pfdiff.changes import changes
+
+
+def test_changes_have_paths_and_both_values():
+    before = dict(a=1, b=dict(c=[1, 2], d=3), e=[1], g=None)
+    now = dict(b=dict(c=[1, 5], d=4), e=[1, 2], f=dict(x=1), a=1)
+    expected = [('b.d', 3, 4), ('e', [1], [1, 2]), ('f', None, dict(x=1))]
+    assert list(changes(before, now)) == [('b.c', [1, 2], [1, 5]), *expected]
+    assert list(changes(before, now, lists=True)) == [('b.c.1', 2, 5), *expected]
+    assert list(changes(before, before)) == []
