@@ -55,7 +55,7 @@ setup(
     packages=find_packages(include=['mmseg_pfdiff', 'mmseg_pfdiff.*']),
     package_data={
         'mmseg_pfdiff': [
-            'data/splits/**/*.txt',
+            'data/*/split_files/**/*.txt',
             'reports/templates/*',
             'comparison/Snakefile',
             'comparison/profiles/*/*',

@@ -16,8 +16,8 @@ from ..models.diffusion.samplers import resolve_sampler
 from ..models.diffusion.super_resolution import PairSuperResolution
 from ..models.two_stage import ImageModel, MaskModel, TwoStageCascade
 from ..requests.base import RequestSource, Unconditional, build_requests
-from ..requests.planner import FractionPlanner
 from ..requests.table import RequestedFractions, parse_shares
+from ..requests.target_mean import FractionPlanner
 from .card import FRACTION_SETTINGS, GeneratorCard
 from .identity import canonical, describe_model
 from .load import load_models

@@ -3,6 +3,7 @@
 import argparse
 import difflib
 import os
+import re
 import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
@@ -168,3 +169,8 @@ def add_tiling_arguments(parser: argparse.ArgumentParser) -> None:
         default='cover',
         help='cover: no pixel left out, last tiles overlap; grid: no overlap, the rest left out (%(default)s)',
     )
+
+
+def natural_key(name: str) -> list:
+    """Sorts `micrograph2` before `micrograph10`."""
+    return [(0, int(part), '') if part.isdecimal() else (1, 0, part) for part in re.split(r'(\d+)', name) if part]

@@ -11,8 +11,8 @@ from ..models.diffusion.base import PairDiffusion
 from ..models.diffusion.pf_diffseg import PFDiffSeg
 from ..models.gan.base import AdversarialModel
 from ..requests.base import build_requests
-from ..requests.planner import check_target_mean
 from ..requests.sampler import PAPER_GROUPS, check_groups
+from ..requests.target_mean import check_target_mean
 
 # More tiles than this take longer to read (about 2 ms each) than one waits for a check.
 MAX_SCANNED = 10_000

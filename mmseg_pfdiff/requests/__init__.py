@@ -4,10 +4,10 @@ May import `phases`.
 """
 
 from .base import FractionRequest, RequestSource, Unconditional, build_requests, number_of_pairs
-from .planner import FractionPlanner
 from .sampler import PAPER_GROUPS, FractionSampler
 from .support import FractionSupport, support_distance, support_limit
 from .table import RequestedFractions, parse_shares
+from .target_mean import FractionPlanner
 
 __all__ = [
     'PAPER_GROUPS',

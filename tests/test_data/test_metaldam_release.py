@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mmseg_pfdiff.data import release_files
 from mmseg_pfdiff.data.layout import DataError
-from mmseg_pfdiff.data.metaldam import release as release_files
-from mmseg_pfdiff.data.metaldam.release import MetalDAMRelease, download_release
+from mmseg_pfdiff.data.metaldam.release import MetalDAMRelease
+from mmseg_pfdiff.data.release_files import download_release
 from mmseg_pfdiff.files import file_sha256
 from mmseg_pfdiff.folder_lock import FolderInUseError, locked_folder
 

@@ -8,8 +8,8 @@ from mmseg_pfdiff.data.class_shares import add_allow_absent
 from mmseg_pfdiff.data.layout import add_tiling_arguments
 from mmseg_pfdiff.data.metaldam.convert import convert_release, format_notes, format_shares
 from mmseg_pfdiff.data.metaldam.dataset import MetalDAMDataset
-from mmseg_pfdiff.data.metaldam.release import download_release
 from mmseg_pfdiff.data.metaldam.splits import split_names
+from mmseg_pfdiff.data.release_files import download_release
 
 
 def parse_args() -> argparse.Namespace:

@@ -11,9 +11,9 @@ from ...files import resolved
 from ...progress import progress
 from .. import class_shares
 from ..converter import Conversion, Micrograph, Micrographs, convert
-from ..layout import DataError, list_names, refuse_long_name, same_but_for_case
+from ..layout import DataError, list_names, natural_key, refuse_long_name, same_but_for_case
 from .dataset import MetalDAMDataset
-from .release import MetalDAMRelease, natural_key
+from .release import MetalDAMRelease
 from .splits import Split, read_split
 
 CLASS_OF_VALUE = np.array(MetalDAMDataset.release_to_class, dtype=np.uint8)

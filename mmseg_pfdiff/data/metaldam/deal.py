@@ -25,7 +25,8 @@ from itertools import combinations
 
 import numpy as np
 
-from .release import MetalDAMRelease, natural_key
+from ..layout import natural_key
+from .release import MetalDAMRelease
 
 MA_VALUE, DEFECT_VALUE = 2, 4  # label values of the release
 NOTHING = 100  # misfit of a part that holds nothing of a quantity

@@ -1,7 +1,7 @@
 """The named splits of MetalDAM, and folders of the same form for other data sets.
 
 A split is a folder with `train.txt`, `val.txt` and `test.txt`, each with one micrograph name a line, so that a part can
-also be an mmseg data set's `ann_file`. `split_rule` tells how those of the package were made.
+also be an mmseg data set's `ann_file`. `deal` tells how those of the package were made.
 """
 
 import os
@@ -12,7 +12,7 @@ from pathlib import Path
 from ...files import write_atomically
 from ..layout import PARTS, DataError, plain_name
 
-SPLITS_FOLDER = Path(__file__).parents[1] / 'splits'
+SPLITS_FOLDER = Path(__file__).parent / 'split_files'
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from mmseg_pfdiff.phases.fractions import perturb_fractions
-from mmseg_pfdiff.requests.planner import FractionPlanner, mean_perturbed, tilted_weights
+from mmseg_pfdiff.requests.target_mean import FractionPlanner, mean_perturbed, tilted_weights
 
 CLASSES = ('matrix', 'austenite', 'martensite_austenite', 'defect')
 
