@@ -76,28 +76,28 @@ def write_config(name, data, path, stop=None, **options):
 def tensors(path):
     """Everything in a checkpoint that training goes on with, by name."""
     checkpoint = CheckpointLoader.load_checkpoint(str(path))
-    found = {}
+    held = {}
 
     def walk(value, name):
         if isinstance(value, torch.Tensor):
-            found[name] = value
+            held[name] = value
         elif isinstance(value, dict):
             for key, item in value.items():
                 walk(item, f'{name}.{key}')
         elif isinstance(value, (list, tuple)):
             walk(dict(enumerate(value)), name)
         else:
-            found[name] = torch.tensor(float(value)) if isinstance(value, (int, float)) else torch.zeros(0)
+            held[name] = torch.tensor(float(value)) if isinstance(value, (int, float)) else torch.zeros(0)
 
     for key in ('state_dict', 'ema_state_dict', 'optimizer', 'param_schedulers'):
         walk(checkpoint.get(key, {}), key)
-    return found
+    return held
 
 
-def assert_equal_training(one, other):
-    one, other = tensors(one), tensors(other)
-    assert list(one) == list(other)
-    assert [name for name in one if not torch.equal(one[name], other[name])] == []
+def assert_equal_training(first, second):
+    first, second = tensors(first), tensors(second)
+    assert list(first) == list(second)
+    assert [name for name in first if not torch.equal(first[name], second[name])] == []
 
 
 @pytest.mark.parametrize('name', MODELS)

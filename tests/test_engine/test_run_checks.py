@@ -137,13 +137,13 @@ def test_the_tools_say_it_in_a_line():
 
 def test_options_that_nothing_would_look_at_and_sections_that_are_none(plain, demo_data):
     config = CONFIGS / 'unet_r18_128x128_real.py'
-    for option, told in (
+    for option, expected in (
         ('optim_wraper.optimizer.lr=0.5', "Option optim_wraper.optimizer.lr: .* has no 'optim_wraper'"),
         ('train_cfg.max_epochs.a=1', 'Options train_cfg.max_epochs.a do not fit'),
         ('train_dataloader=3', 'train_dataloader must be a dict, got 3'),
         ('model=None', 'model must be a dict, got None'),
     ):
-        with pytest.raises(SystemExit, match=f'error: .*{told}'):
+        with pytest.raises(SystemExit, match=f'error: .*{expected}'):
             run_tool('train.py', config, '--cfg-options', option)
     with pytest.raises(ValueError, match=r'train_dataloader: MicrographDataset: indices=0 leaves no sample'):
         check_run(with_data(plain, demo_data, **{'train_dataloader.dataset.indices': 0}), ['train'])

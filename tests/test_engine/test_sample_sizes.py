@@ -31,8 +31,8 @@ def check(config, **preprocessor):
 
 def test_tiles_smaller_than_the_crop(mix, demo_data):
     dataset = mix.train_dataloader.dataset
-    for one in (dataset, dataset.real, dict(type='RepeatDataset', times=2, dataset=dataset.real)):
-        mix.train_dataloader.dataset = one
+    for wrapped in (dataset, dataset.real, dict(type='RepeatDataset', times=2, dataset=dataset.real)):
+        mix.train_dataloader.dataset = wrapped
         with pytest.raises(ValueError, match=f'tiles of {demo_data} are 64x64, the crop is 128x128 .*--tile-size'):
             check(mix)
     dataset.real.pipeline[2].crop_size = (64, 64)

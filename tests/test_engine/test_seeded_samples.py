@@ -47,12 +47,12 @@ def drawn(dataset, sampler, epochs, seed=1, rank=0, **settings):
     """The samples of some epochs, epoch by epoch."""
     loader = DataLoader(dataset, 3, sampler=sampler(dataset, seed=5), collate_fn=list, **settings)
     numbered = number_samples(loader, seed, rank)
-    found = []
+    epochs_drawn = []
     for epoch in epochs:
         loader.sampler.set_epoch(epoch)
         numbered.begin(epoch)
-        found.append([sample['drawn'] for batch in loader for sample in batch])
-    return found
+        epochs_drawn.append([sample['drawn'] for batch in loader for sample in batch])
+    return epochs_drawn
 
 
 @pytest.mark.parametrize('case', CASES)

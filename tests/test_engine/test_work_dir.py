@@ -149,9 +149,9 @@ def test_what_a_kill_leaves_goes_at_the_next_start(moment, iteration, tmp_path):
     assert checkpoints(parts) == checkpoints(whole)
     assert not list(parts.glob('.*.part'))
     for name in checkpoints(whole):
-        one, other = load(whole / name), load(parts / name)
-        assert torch.equal(one['state_dict']['layer.weight'], other['state_dict']['layer.weight'])
-        assert one['message_hub']['runtime_info']['best_score'] == other['message_hub']['runtime_info']['best_score']
+        first, second = load(whole / name), load(parts / name)
+        assert torch.equal(first['state_dict']['layer.weight'], second['state_dict']['layer.weight'])
+        assert first['message_hub']['runtime_info']['best_score'] == second['message_hub']['runtime_info']['best_score']
 
 
 def test_checkpoints_may_lie_in_another_folder(tmp_path):

@@ -30,9 +30,9 @@ def test_grey_read_as_three_channels_gives_the_same_pair():
     preprocessor = PairDataPreprocessor(num_classes=4, size=4)
     grey = torch.randint(0, 256, (1, 1, 4, 4), dtype=torch.uint8)
     labels = torch.zeros(1, 4, 4, dtype=torch.long)
-    one = preprocessor(make_batch(grey, labels))['inputs']['pairs']
+    single = preprocessor(make_batch(grey, labels))['inputs']['pairs']
     three = preprocessor(make_batch(grey.repeat(1, 3, 1, 1), labels))['inputs']['pairs']
-    torch.testing.assert_close(one, three)
+    torch.testing.assert_close(single, three)
 
 
 def test_tiles_are_reduced_by_mean_and_majority():

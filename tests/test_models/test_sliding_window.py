@@ -167,14 +167,14 @@ def test_classes_decided_by_bands_are_those_of_whole_logits(ori_shape, settings)
         logits = model.slide_inference(prepared['inputs'], [sample.metainfo for sample in batch['data_samples']])
         expected = model.postprocess_result(logits, [sample.clone() for sample in batch['data_samples']])
         results = model.val_step(batch)
-    for result, one in zip(results, expected, strict=True):
+    for result, wanted in zip(results, expected, strict=True):
         assert result.pred_sem_seg.data.dtype == torch.uint8
-        assert torch.equal(result.pred_sem_seg.data, one.pred_sem_seg.data.to(torch.uint8))
+        assert torch.equal(result.pred_sem_seg.data, wanted.pred_sem_seg.data.to(torch.uint8))
         assert 'seg_logits' not in result
     with torch.no_grad():
         kept = build(keep_logits=True, **settings).test_step(loaded((49, 67), (49, 67), ori_shape=ori_shape))
-    for result, one in zip(kept, expected, strict=True):
-        torch.testing.assert_close(result.seg_logits.data, one.seg_logits.data, rtol=0, atol=1e-6)
+    for result, wanted in zip(kept, expected, strict=True):
+        torch.testing.assert_close(result.seg_logits.data, wanted.seg_logits.data, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize('direction', ['horizontal', 'vertical'])

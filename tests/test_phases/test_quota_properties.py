@@ -47,8 +47,8 @@ def test_counts_are_exact_and_no_other_label_map_has_a_higher_score(drawn):
 
 
 @given(maps(), maps())
-def test_a_map_is_labelled_the_same_each_time_and_beside_any_other(one, other):
-    scores, places = one
+def test_a_map_is_labelled_the_same_each_time_and_beside_any_other(first, other):
+    scores, places = first
     counts = counts_of(places, len(scores))
     alone = assign_with_quota(scores[None], counts)
     assert torch.equal(assign_with_quota(scores[None], counts), alone)
