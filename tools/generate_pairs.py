@@ -129,12 +129,12 @@ def generate(args: argparse.Namespace, rank: int) -> None:
 
     def draw(number: int) -> None:
         options = dict(seed=args.seed, batch_size=args.batch_size, size=args.size, record=record)
-        generate_pairs(cascade, requests, folder, num=number_of_pairs(requests, number), **options)
+        generate_pairs(cascade, requests, folder, num=number, **options)
 
     if args.kept is None:
         draw(num)
     else:
-        generate_until_kept(draw, folder, args.kept)
+        generate_until_kept(draw, folder, num, requests.num)
     written, seconds = len(folder.rows()) - before, time.perf_counter() - start
     if rank == 0:
         print(folder_summary(folder, support and support.limit))

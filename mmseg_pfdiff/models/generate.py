@@ -200,31 +200,57 @@ def generate_pairs(
     return len(missing)
 
 
-def generate_until_kept(draw: Callable[[int], object], folder: PairFolder, needed: int) -> None:
+def generate_until_kept(
+    draw: Callable[[int], object], folder: PairFolder, needed: int, most: int | None = None
+) -> None:
     """Draws pairs until enough of a folder are kept.
+
+    How many are drawn is found anew from the first pair on, so that a run that was interrupted, wherever that was, ends
+    with the same pairs as one that was not.
 
     Args:
         draw: Number -> has the folder hold so many, as :func:`generate_pairs` does.
         folder: Where to. A pair that was marked as not kept since it was drawn counts as such.
         needed: Pairs that shall be kept, >= 1.
+        most: Pairs that can be drawn, `num` of the request source; None for any number.
 
     Raises:
-        ValueError: needed below 1, or so few pairs are kept that it would take for ever.
+        ValueError: needed below 1, so few pairs are kept that it would take for ever, or all that can be drawn are.
     """
     if needed < 1:
         raise ValueError(f'The number of pairs to be kept must be at least 1; got {needed}.')
-    number = max(math.ceil(SPARE * needed), len(folder.rows()))
+    number = _capped(SPARE * needed, most)
+    # Several processes that were killed leave gaps below the last pair that they wrote.
+    last = max((row.index for row in folder.rows()), default=-1)
+    if last >= number:
+        draw(last + 1)
     while True:
         draw(number)
-        rows = folder.rows()
+        rows = [row for row in folder.rows() if row.index < number]
         kept = sum(row.kept for row in rows)
         if kept >= needed:
             return
-        if kept < LEAST_KEPT * len(rows):
-            example = next(row.reason for row in reversed(rows) if not row.kept)
+        _check_enough(folder, rows, kept, needed)
+        if number == most:
             raise ValueError(
-                f'{folder.root}: only {kept} of {len(rows)} pairs are kept, {needed} are needed. Others are not, as '
-                f'the last one: {example}. Train the generator longer, guide it (model.fraction_guidance), let more '
-                'pixels move (--max-moved, --max-invented), or ask for fewer.'
+                f'{folder.root}: all {most} rows of the table are drawn and {kept} of the pairs are kept, {needed} are '
+                f'needed. Ask for fewer (--kept {kept} has them already), or give a table of more rows and another '
+                'folder.'
             )
-        number = math.ceil(SPARE * len(rows) * needed / kept)
+        number = _capped(SPARE * number * needed / kept, most)
+
+
+def _capped(number: float, most: int | None) -> int:
+    whole = math.ceil(number)
+    return whole if most is None else min(whole, most)
+
+
+def _check_enough(folder: PairFolder, rows: Sequence[PairRow], kept: int, needed: int) -> None:
+    """Stops where next to no pair is kept."""
+    if kept < LEAST_KEPT * len(rows):
+        example = next(row.reason for row in reversed(rows) if not row.kept)
+        raise ValueError(
+            f'{folder.root}: only {kept} of {len(rows)} pairs are kept, {needed} are needed. Others are not, as '
+            f'the last one: {example}. Train the generator longer, guide it (model.fraction_guidance), let more '
+            'pixels move (--max-moved, --max-invented), or ask for fewer.'
+        )

@@ -175,6 +175,47 @@ def test_pairs_are_drawn_until_enough_are_kept(tmp_path):
         generate_until_kept(lambda num: draw(num, 0), folder, 8)
 
 
+def test_an_interrupted_run_ends_with_the_pairs_of_a_whole_one(tmp_path):
+    cascade = PairCascade(make_generator())
+    record = PairRecorder(cascade, CLASSES, max_moved=1, max_invented=1)
+
+    def draw(num):
+        generate_pairs(cascade, make_requests(), folder, num=num, seed=2, batch_size=1, record=record)
+
+    folder = PairFolder.create(tmp_path / 'a', DESCRIPTION)
+    draw(12)
+    record.max_moved = float(np.median([row.measures['moved'] for row in folder.rows()]))
+    folder = PairFolder.create(tmp_path / 'b', DESCRIPTION)
+    generate_until_kept(draw, folder, 10)
+    whole = folder.rows()
+    assert len(whole) > 12, 'about half of the first eleven are kept'
+    # Two processes, one of which was ahead of the other when they were killed; the second time, all needed are there.
+    for left in ([0, 1, 3, 5, 7], [*range(11), 11, 13, 15], list(range(len(whole) - 1))):
+        folder.replace_rows([row for row in whole if row.index in left])
+        generate_until_kept(draw, folder, 10)
+        assert folder.rows() == whole
+    folder.replace_rows([row for row in whole if row.index not in (4, len(whole) - 2)])
+    generate_until_kept(draw, folder, 2)
+    assert folder.rows() == whole, 'gaps are filled, though fewer pairs would do'
+
+
+def test_a_table_that_runs_out_says_how_many_were_kept(tmp_path):
+    cascade = PairCascade(make_generator())
+    table = RequestedFractions(make_requests().vectors[:10], CLASSES)
+    record = PairRecorder(cascade, CLASSES, max_moved=1, max_invented=1)
+
+    def draw(num):
+        generate_pairs(cascade, table, folder, num=num, seed=2, batch_size=5, record=record)
+
+    folder = PairFolder.create(tmp_path / 'a', DESCRIPTION)
+    generate_until_kept(draw, folder, 10, most=table.num)  # 5 % more than these would be 11
+    assert len(folder.rows()) == 10
+    folder.replace_rows([row._replace(kept=row.index > 3) for row in folder.rows()])
+    message = 'a: all 10 rows of the table are drawn and 6 of the pairs are kept, 8 are needed.*--kept 6'
+    with pytest.raises(ValueError, match=message):
+        generate_until_kept(draw, folder, 8, most=table.num)
+
+
 def test_requests_far_from_the_real_vectors_are_flagged(tmp_path):
     vectors = make_requests().vectors
     requests = RequestedFractions(torch.stack([vectors[0], torch.tensor([0.0, 0, 0, 1]).double()]), CLASSES)
