@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import torch
@@ -74,12 +75,7 @@ def dataset_classes(config: Mapping) -> TileClasses:
         FileNotFoundError: A data set that must be opened for its classes, such as a pair folder, is not there.
         ValueError: No data set, one without classes, or several whose classes or colours differ.
     """
-    return _common_classes(_sources(config))
-
-
-def number_of_tiles(config: Mapping) -> int:
-    """How many label maps :func:`dataset_fractions` would read, with the errors of looking for them."""
-    return len(_samples(_sources(config)))
+    return TrainingTiles(config).classes
 
 
 def dataset_fractions(config: Mapping) -> TileFractions:
@@ -100,18 +96,40 @@ def dataset_fractions(config: Mapping) -> TileFractions:
         ValueError: No label map, one that cannot be read (the message names the file), or data sets that differ in
             classes or colours.
     """
-    sources = _sources(config)
-    classes, palette = _common_classes(sources)
-    vectors = []
-    for dataset, index, path in progress(_samples(sources), 'phase fractions of the training tiles', unit='tile'):
-        label = read_label(dataset, index, path)
-        if (label != IGNORE_INDEX).any():
-            vectors.append(_measured(label, len(classes), path))
-    if not vectors:
-        names = ', '.join(_name(source.config) for source in sources)
-        raise ValueError(f'{names}: there is no label map with a pixel that is not ignored to take fractions from.')
-    kinds = dict.fromkeys(type(source.dataset).__name__ for source in sources)
-    return TileFractions(classes, palette, torch.stack(vectors), tuple(kinds))
+    return TrainingTiles(config).fractions()
+
+
+class TrainingTiles:
+    """The label maps of the data sets in a config, unread as yet.
+
+    Args:
+        config: As of :func:`dataset_classes`, with the same errors.
+
+    Attributes:
+        classes: Classes and palette that all data sets share.
+    """
+
+    def __init__(self, config: Mapping) -> None:
+        self._sources = _sources(config)
+        self.classes = _common_classes(self._sources)
+
+    @cached_property
+    def samples(self) -> list[tuple[Any, int, str]]:
+        """Data set, index in it and path of each label map, each map once."""
+        return _samples(self._sources)
+
+    def fractions(self) -> TileFractions:
+        """Reads and measures the label maps, as :func:`dataset_fractions` does."""
+        vectors = []
+        for dataset, index, path in progress(self.samples, 'phase fractions of the training tiles', unit='tile'):
+            label = read_label(dataset, index, path)
+            if (label != IGNORE_INDEX).any():
+                vectors.append(_measured(label, len(self.classes.classes), path))
+        if not vectors:
+            names = ', '.join(_name(source.config) for source in self._sources)
+            raise ValueError(f'{names}: there is no label map with a pixel that is not ignored to take fractions from.')
+        kinds = dict.fromkeys(type(source.dataset).__name__ for source in self._sources)
+        return TileFractions(*self.classes, torch.stack(vectors), tuple(kinds))
 
 
 def _sources(config: Mapping) -> list[_Source]:

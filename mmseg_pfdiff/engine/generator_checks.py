@@ -1,18 +1,14 @@
 """Checks of a generator before it is trained: whatever would stop it from drawing afterwards."""
 
-from collections.abc import Mapping, Sequence
-
 from mmengine.config import Config
 
 from ..checkpoints.open import training_set
 from ..checkpoints.weights import model_class
-from ..data.fraction_scan import TileClasses, dataset_classes, dataset_fractions, number_of_tiles
+from ..data.fraction_scan import TileClasses, TrainingTiles
 from ..models.diffusion.base import PairDiffusion
 from ..models.diffusion.pf_diffseg import PFDiffSeg
 from ..models.gan.base import AdversarialModel
-from ..requests.base import build_requests
-from ..requests.sampler import PAPER_GROUPS, check_groups
-from ..requests.target_mean import check_target_mean
+from ..requests.base import build_requests, check_requests
 
 # More tiles than this take longer to read (about 2 ms each) than one waits for a check.
 MAX_SCANNED = 10_000
@@ -36,23 +32,15 @@ def check_generator(config: Config) -> None:
     kind = model_class(config)
     if kind is None or not issubclass(kind, PairDiffusion | AdversarialModel):
         return
-    dataset = training_set(config)
-    tiles = dataset_classes(dataset)
-    _check_number(config, tiles)
+    tiles = TrainingTiles(training_set(config))
+    _check_number(config, tiles.classes)
     settings = config.get('fraction_sampler', {})
     if not issubclass(kind, PFDiffSeg) or settings is None:
         return
-    _check_names(settings, tiles.classes)
-    if number_of_tiles(dataset) <= MAX_SCANNED:
-        build_requests(settings, tiles.classes, dataset_fractions(dataset).vectors)
-
-
-def _check_names(settings: Mapping, classes: Sequence[str]) -> None:
-    kind = settings.get('type', 'FractionSampler')
-    if kind == 'FractionSampler':
-        check_groups(settings.get('groups', PAPER_GROUPS), classes)
-    elif kind == 'FractionPlanner':
-        check_target_mean(settings.get('target_mean'), classes)
+    classes = tiles.classes.classes
+    check_requests(settings, classes)
+    if len(tiles.samples) <= MAX_SCANNED:
+        build_requests(settings, classes, tiles.fractions().vectors)
 
 
 def _check_number(config: Config, tiles: TileClasses) -> None:

@@ -3,7 +3,7 @@
 May import `phases`.
 """
 
-from .base import FractionRequest, RequestSource, Unconditional, build_requests, number_of_pairs
+from .base import FractionRequest, RequestSource, Unconditional, build_requests, check_requests, number_of_pairs
 from .sampler import PAPER_GROUPS, FractionSampler
 from .support import FractionSupport, support_distance, support_limit
 from .table import RequestedFractions, parse_shares
@@ -19,6 +19,7 @@ __all__ = [
     'RequestedFractions',
     'Unconditional',
     'build_requests',
+    'check_requests',
     'number_of_pairs',
     'parse_shares',
     'support_distance',

@@ -8,6 +8,8 @@ import torch
 from mmseg.registry import TASK_UTILS
 from torch import Tensor
 
+from ..registry import class_of
+
 
 class FractionRequest(NamedTuple):
     """The request for one pair.
@@ -26,7 +28,9 @@ class RequestSource(Protocol):
     """Serves a request for each pair.
 
     A source of another package needs no more than these four, and a name in mmseg's registry `TASK_UTILS`; it is built
-    with `vectors`, `classes` and its settings in `fraction_sampler` of a config.
+    with `vectors`, `classes` and its settings in `fraction_sampler` of a config. It may have a class method
+    `check(settings, classes)`, which raises a ValueError for settings that no tiles could serve: it is called before a
+    generator is trained, when the tiles have not been read.
 
     Attributes:
         classes: K class names in the order of the targets.
@@ -97,9 +101,7 @@ def build_requests(settings: Mapping[str, Any], classes: Sequence[str], vectors:
         ValueError: Settings that do not fit the classes or the tiles, or that the source does not take; or something
             that is no source.
     """
-    if not isinstance(settings, Mapping):
-        raise ValueError(f'fraction_sampler must be a dict of settings, got {settings!r}.')
-    settings = {'type': 'FractionSampler', **settings}
+    settings = _typed(settings)
     try:
         source = TASK_UTILS.build({**settings, 'vectors': vectors, 'classes': tuple(classes)})
     except (AttributeError, KeyError, RuntimeError, TypeError) as error:
@@ -113,6 +115,34 @@ def build_requests(settings: Mapping[str, Any], classes: Sequence[str], vectors:
             'index, and have classes, num and describe(), as mmseg_pfdiff.requests.RequestSource says.'
         )
     return source
+
+
+def check_requests(settings: Mapping[str, Any], classes: Sequence[str]) -> None:
+    """Refuses settings that no tiles could serve, as far as their source tells without any.
+
+    Args:
+        settings: As of :func:`build_requests`.
+        classes: K class names.
+
+    Raises:
+        ValueError: No source of that name, or what its `check` raises.
+    """
+    settings = _typed(settings)
+    kind = class_of(settings['type'], TASK_UTILS)
+    if kind is None:
+        raise ValueError(
+            f'fraction_sampler: there is no request source {settings["type"]!r}. Look at its spelling, and import the '
+            'module that registers it, by custom_imports.'
+        )
+    if hasattr(kind, 'check'):
+        kind.check({key: value for key, value in settings.items() if key != 'type'}, tuple(classes))
+
+
+def _typed(settings: Any) -> dict[str, Any]:
+    """Settings with the type that stands for none."""
+    if not isinstance(settings, Mapping):
+        raise ValueError(f'fraction_sampler must be a dict of settings, got {settings!r}.')
+    return {'type': 'FractionSampler', **settings}
 
 
 def number_of_pairs(source: RequestSource, num: int | None = None) -> int:

@@ -63,6 +63,11 @@ class FractionSampler:
         self.shares = torch.tensor([group['share'] for group in groups], dtype=torch.float64)
         self.members = [self._members(**group) for group in self.groups]
 
+    @classmethod
+    def check(cls, settings: Mapping, classes: Sequence[str]) -> None:
+        """:func:`check_groups` of settings that may leave the groups to their default."""
+        check_groups(settings.get('groups', PAPER_GROUPS), classes)
+
     def _members(self, name: str, share: float, phase: str | None, richest: float) -> Tensor:
         """Indices of the vectors a group draws from."""
         if phase is None:

@@ -71,6 +71,11 @@ class FractionPlanner:
         self._order = self.weights.argsort(stable=True)
         self._steps = self.weights[self._order].cumsum(0)
 
+    @classmethod
+    def check(cls, settings: Mapping, classes: Sequence[str]) -> None:
+        """:func:`check_target_mean` of the settings."""
+        check_target_mean(settings.get('target_mean'), classes)
+
     def _plan(self) -> Tensor:
         """The weights; refuses a target out of reach."""
         means = mean_perturbed(self.vectors, self.sigma, self.epsilon)

@@ -9,6 +9,7 @@ from mmseg_pfdiff.requests import (
     RequestSource,
     Unconditional,
     build_requests,
+    check_requests,
     number_of_pairs,
 )
 
@@ -23,6 +24,16 @@ class NoSource:
 
     def __init__(self, vectors, classes):
         self.classes = classes
+
+
+@TASK_UTILS.register_module()
+class DefectAlone(Unconditional):
+    """Asks for one phase, and looks at its settings itself."""
+
+    @classmethod
+    def check(cls, settings, classes):
+        if settings != dict(phase='defect') or 'defect' not in classes:
+            raise ValueError(f'{settings} of {classes}')
 
 
 @pytest.mark.parametrize(
@@ -61,6 +72,22 @@ def test_a_source_of_its_settings():
     ):
         with pytest.raises(ValueError, match=message):
             build_requests(settings, CLASSES, VECTORS)
+
+
+def test_sources_look_at_their_settings_before_there_are_tiles():
+    check_requests(dict(groups=GROUPS), CLASSES)
+    check_requests(dict(type='FractionPlanner', target_mean=dict(defect=0.2)), CLASSES)
+    check_requests(dict(type=DefectAlone, phase='defect'), CLASSES)
+    check_requests(dict(type='NoSource', anything=1), CLASSES)
+    for settings, classes, message in (
+        (dict(), ('a', 'b'), 'no class is called .martensite_austenite'),
+        (dict(type='FractionPlanner'), CLASSES, 'target_mean names the classes'),
+        (dict(type='DefectAlone', phase='matrix'), CLASSES, "{'phase': 'matrix'} of "),
+        (dict(type='Nobody'), CLASSES, "there is no request source 'Nobody'.*custom_imports"),
+        (3, CLASSES, 'must be a dict of settings, got 3'),
+    ):
+        with pytest.raises(ValueError, match=message):
+            check_requests(settings, classes)
 
 
 def test_the_number_of_pairs_is_that_asked_for_or_that_of_a_table():
