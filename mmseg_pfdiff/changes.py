@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from .texts import short
+
 Change = tuple[str, Any, Any]
 
 
@@ -29,3 +31,24 @@ def changes(before: Any, now: Any, path: str = '', lists: bool = False) -> Itera
         return
     for key, old, new in items:
         yield from changes(old, new, f'{path}.{key}' if path else key, lists)
+
+
+def differences(there: Any, here: Any) -> list[str]:
+    """Changes in words, sorted by their paths.
+
+    Args:
+        there: A value, or settings.
+        here: Those asked for in their place.
+
+    Returns:
+        'PATH is A there and B here' for each. Of two lists, only what the other one lacks is told. Long values are cut;
+        'PATH differs' where nothing else would be seen.
+    """
+    return [_in_words(*change) for change in sorted(changes(there, here), key=lambda change: change[0])]
+
+
+def _in_words(path: str, there: Any, here: Any) -> str:
+    if isinstance(there, list) and isinstance(here, list):
+        there, here = ([item for item in ours if item not in theirs] for ours, theirs in ((there, here), (here, there)))
+    there, here = short(there), short(here)
+    return f'{path} differs' if there == here else f'{path} is {there} there and {here} here'

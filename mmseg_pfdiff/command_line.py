@@ -7,7 +7,7 @@ import re
 import shutil
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,32 @@ def seed_number(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f'a seed is a whole number, at least 0; got {text!r}')
     return int(text)
+
+
+def add_data_argument(parser: argparse.ArgumentParser) -> None:
+    """`--data` of the tools that read a config."""
+    parser.add_argument(
+        '--data', metavar='ROOT', help='data set in place of those of the config, as tools/dataset_converters write it'
+    )
+
+
+def add_conversion_arguments(parser: argparse.ArgumentParser, tilings: Sequence[str]) -> None:
+    """`--tile-size`, `--tiling` and `--allow-absent` of the converters.
+
+    Args:
+        parser: Gets them.
+        tilings: Choices of `--tiling`, first its default.
+    """
+    parser.add_argument('--tile-size', type=int, default=256, help='side of the tiles in pixels (%(default)s)')
+    parser.add_argument(
+        '--tiling',
+        choices=tilings,
+        default=tilings[0],
+        help='cover: no pixel left out, last tiles overlap; grid: no overlap, the rest left out (%(default)s)',
+    )
+    parser.add_argument(
+        '--allow-absent', action='store_true', help='take data whose training part has no pixel of some class'
+    )
 
 
 def check_device(parser: argparse.ArgumentParser, device: str) -> None:

@@ -21,7 +21,7 @@ def window_offsets(length: int, window: int, stride: float, even: bool = False) 
     last = max(length - window, 0)
     steps = math.ceil(last / stride)
     if even:
-        return [round(i * last / max(steps, 1)) for i in range(steps + 1)]
+        return [i * last // max(steps, 1) for i in range(steps + 1)]
     return [min(i * stride, last) for i in range(steps + 1)]
 
 

@@ -1,4 +1,4 @@
-from mmseg_pfdiff.changes import changes
+from mmseg_pfdiff.changes import changes, differences
 
 
 def test_changes_have_paths_and_both_values():
@@ -8,3 +8,16 @@ def test_changes_have_paths_and_both_values():
     assert list(changes(before, now)) == [('b.c', [1, 2], [1, 5]), *expected]
     assert list(changes(before, now, lists=True)) == [('b.c.1', 2, 5), *expected]
     assert list(changes(before, before)) == []
+
+
+def test_differences_in_words():
+    there = dict(size=16, names=['a', 'b', 'c'], model='m' * 200, weights=dict(small='x', large='y'), order=[1, 2])
+    here = dict(size=20, names=['a', 'c', 'd'], model='m' * 201, weights=dict(small='x', large='z'), order=[2, 1])
+    assert differences(there, here) == [
+        'model differs',
+        "names is ['b'] there and ['d'] here",
+        'order differs',
+        'size is 16 there and 20 here',
+        "weights.large is 'y' there and 'z' here",
+    ]
+    assert differences(there, there) == []

@@ -11,9 +11,9 @@ from mmengine.config import Config
 from mmseg.registry import DATASETS, MODELS
 from PIL import Image
 
-from mmseg_pfdiff.data.config_data_sets import use_data
 from mmseg_pfdiff.engine.generator_checks import check_generator
 from mmseg_pfdiff.metrics.real_tiles import held_out_tiles, training_tiles
+from mmseg_pfdiff.models.own_data import use_data
 from mmseg_pfdiff.pairs.folder import PairFolder
 from mmseg_pfdiff.pairs.rows import PairRow
 

@@ -10,8 +10,7 @@ import mmseg_pfdiff  # noqa: F401  (registers the components, and lets checkpoin
 from mmseg_pfdiff.checkpoints import GeneratorCard, open_generator
 from mmseg_pfdiff.checkpoints.options import generator_arguments
 from mmseg_pfdiff.checkpoints.save import check_exportable, check_new_folder, write_cascade
-from mmseg_pfdiff.command_line import ConfigOptions, run_main
-from mmseg_pfdiff.data.config_data_sets import add_data_argument
+from mmseg_pfdiff.command_line import ConfigOptions, add_data_argument, run_main
 from mmseg_pfdiff.folder_lock import locked_folder
 
 

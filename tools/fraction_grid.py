@@ -7,7 +7,7 @@ import mmseg_pfdiff  # noqa: F401  (registers the components, and lets checkpoin
 from mmseg_pfdiff.checkpoints import open_generator
 from mmseg_pfdiff.checkpoints.options import add_generator_arguments, check_generator_arguments, generator_arguments
 from mmseg_pfdiff.command_line import run_main, seed_number
-from mmseg_pfdiff.data.layout import refuse_among_data
+from mmseg_pfdiff.data.record import refuse_among_data
 from mmseg_pfdiff.pairs.grid import write_picture
 from mmseg_pfdiff.reports.fraction_grid import fraction_grid
 

@@ -25,7 +25,7 @@ from mmseg_pfdiff.engine.test_run import (
     use_augmentation,
 )
 from mmseg_pfdiff.folder_lock import locked_folder
-from mmseg_pfdiff.metrics.predictions import PredictionFolder, refuse_among_data
+from mmseg_pfdiff.metrics.predictions import PredictionFolder, refuse_over_data
 from mmseg_pfdiff.metrics.segmentation import MicrographIoUMetric
 
 
@@ -64,7 +64,7 @@ def prepare(args: argparse.Namespace) -> tuple[Config, TestedMicrographs]:
     tested = look_at_micrographs(config)
     if args.out:
         files = [*tested.images, *filter(None, tested.labels)]
-        refuse_among_data(args.out, tested.names, data_folders(config), files)
+        refuse_over_data(args.out, tested.names, data_folders(config), files)
     return under_another_name(config, f'{Path(args.config).stem}_test.py'), tested
 
 

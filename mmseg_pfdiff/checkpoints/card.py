@@ -11,10 +11,10 @@ from torch import Tensor
 
 from ..config_files import merge_options
 from ..files import write_atomically
-from ..markdown import markdown_text
 from ..models.diffusion.base import PairDiffusion
 from ..phases.quota import largest_remainder
 from ..requests.base import RequestSource, build_requests
+from ..texts import markdown_text
 from .limits import COLOURS, MAX_PROSE, NAMES, UNFIT, check_value, one_line, shown, text
 from .settings import sampler_settings
 

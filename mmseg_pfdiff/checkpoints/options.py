@@ -8,10 +8,10 @@ import torch
 from mmengine.config import Config
 from mmengine.dist import is_main_process
 
-from ..command_line import ConfigOptions, check_device
+from ..command_line import ConfigOptions, add_data_argument, check_device
 from ..config_files import check_first_keys, merge_options, read_config
-from ..data.config_data_sets import add_data_argument, use_data
 from ..models.diffusion.samplers import SAMPLERS
+from ..models.own_data import use_data
 
 # Settings of a folder that take further arguments than those written there.
 OPEN_SETTINGS = ('sampler', 'noise_schedule')

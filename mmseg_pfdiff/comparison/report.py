@@ -8,9 +8,9 @@ import numpy as np
 from ..compat import package_versions
 from ..files import make_folder, write_atomically
 from ..json_files import without_nan
-from ..markdown import markdown_text
 from ..reports.html import Section, page, paragraph, plot, table
 from ..reports.tables import markdown_table
+from ..texts import markdown_text
 from .plots import class_plot, ratio_plot
 from .summary import Summary
 from .tables import TABLES, Rows

@@ -1,6 +1,5 @@
 """Shares of the classes in the parts of a data set, as a table, and notes on classes that a part lacks."""
 
-import argparse
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -78,13 +77,6 @@ def format_shares(
         for row in rows
     ]
     return '\n'.join(line.rstrip() for line in lines)
-
-
-def add_allow_absent(parser: argparse.ArgumentParser) -> None:
-    """`--allow-absent` of the converters."""
-    parser.add_argument(
-        '--allow-absent', action='store_true', help='take data whose training part has no pixel of some class'
-    )
 
 
 def require_classes(record: dict, allow_absent: bool) -> None:

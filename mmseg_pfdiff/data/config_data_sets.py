@@ -1,22 +1,13 @@
-"""Data sets of a config, whatever wraps them, their classes, and their exchange for another data set."""
+"""Data sets of a config, whatever wraps them, and their classes."""
 
-import argparse
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mmengine.config import Config
-from mmseg.models.decode_heads.decode_head import BaseDecodeHead
-from mmseg.registry import DATASETS, MODELS
+from mmseg.registry import DATASETS
 
 from ..registry import class_of
-from .class_shares import class_shares
 from .dataset import MicrographDataset
-from .layout import PARTS, DataError
 from .mix import SyntheticPairMix
-from .record import require_record
-
-# Of the paper's mixture: shares of pairs drawn from tiles rich in the rarest phase, and in the second rarest.
-RARE_SHARES = (0.1, 0.2)
 
 
 def data_sets(config: Any, synthetic: bool = True) -> Iterator[Mapping]:
@@ -87,116 +78,3 @@ def class_names(dataset: Mapping) -> tuple[str, ...]:
     if kind is not None and issubclass(kind, MicrographDataset):
         return kind.known_metainfo(dataset.get('data_root'))['classes']
     return tuple(getattr(kind, 'METAINFO', {}).get('classes', ()))
-
-
-def class_counts(model: Mapping) -> dict[str, int]:
-    """The settings of a model that say how many classes it knows, by their dotted paths.
-
-    Args:
-        model: Its config.
-
-    Returns:
-        Path -> number. Left out are heads beside the main one that make targets of their own.
-    """
-    counts = {}
-    for path, head in [*_heads(model, 'decode_head'), *_heads(model, 'auxiliary_head')]:
-        kind = MODELS.get(head['type']) if isinstance(head.get('type'), str) else head.get('type')
-        own_targets = getattr(kind, 'loss_by_feat', None) is not BaseDecodeHead.loss_by_feat
-        if 'num_classes' in head and not (own_targets and 'auxiliary' in path):
-            counts[f'{path}.num_classes'] = head['num_classes']
-    preprocessor = model.get('data_preprocessor') or {}
-    if 'num_classes' in preprocessor:
-        counts['model.data_preprocessor.num_classes'] = preprocessor['num_classes']
-    return counts
-
-
-def _heads(model: Mapping, name: str) -> Iterator[tuple[str, Mapping]]:
-    """The configs of the heads under a name, one or several, with their paths."""
-    heads = model.get(name) or []
-    if isinstance(heads, Mapping):
-        yield f'model.{name}', heads
-    else:
-        yield from ((f'model.{name}.{place}', head) for place, head in enumerate(heads))
-
-
-def add_data_argument(parser: argparse.ArgumentParser) -> None:
-    """`--data` of the tools that read a config."""
-    parser.add_argument(
-        '--data', metavar='ROOT', help='data set in place of those of the config, as tools/dataset_converters write it'
-    )
-
-
-def use_data(config: Config, root: str) -> str:
-    """Has the real data sets of a config read another folder, and the model know the classes there.
-
-    Synthetic pairs stay where they are. Groups of the `fraction_sampler` that are rich in phases which the data lack
-    make way for groups of their two rarest phases.
-
-    Args:
-        config: Of a training, a test or a generator. Changed in place.
-        root: Folder that a tool of `tools/dataset_converters` filled.
-
-    Returns:
-        What was set, in a line.
-
-    Raises:
-        FileNotFoundError: There is no such folder.
-        DataError: It has no record, or its conversion was stopped.
-        ValueError: A data set of the config names other classes, or the config has no data set that could be moved.
-    """
-    record = require_record(root)
-    classes, moved = tuple(record['classes']), 0
-    for part in PARTS:
-        loader = config.get(f'{part}_dataloader') or {}
-        # Folders below the root are what a pair folder, whose layout is its own, does not name.
-        for dataset in inner_data_sets(loader.get('dataset'), synthetic=False):
-            if 'data_prefix' in dataset:
-                dataset['data_root'] = str(root)
-                _refuse_other_classes(dataset, part, classes, root)
-                moved += 1
-    if not moved:
-        raise ValueError(f'--data {root}: the config has no data set with data_root and data_prefix to read from it.')
-    counts = class_counts(config.get('model') or {})
-    options = {path: len(classes) for path, number in counts.items() if number != len(classes)}
-    if _groups_lack(config.get('fraction_sampler'), classes):
-        options['fraction_sampler.groups'] = rare_groups(record)
-    config.merge_from_dict(options)
-    changes = ''.join(f', {path}={value}' for path, value in options.items())
-    return f'Data of {root}: classes {", ".join(classes)}; {moved} data sets of the config read it{changes}.'
-
-
-def _refuse_other_classes(dataset: Mapping, part: str, classes: tuple[str, ...], root: str) -> None:
-    """Refuses a data set of a config whose classes, named there or by its type, are not those of the data."""
-    names = class_names(dataset)
-    if names and not set(names) <= set(classes):
-        raise DataError(
-            f'{part}_dataloader: a data set of the config has the classes {", ".join(names)}, {root} has '
-            f'{", ".join(classes)}. Give it the type MicrographDataset without metainfo: its folder says them then.'
-        )
-
-
-def _groups_lack(sampler: Mapping | None, classes: tuple[str, ...]) -> bool:
-    """Whether a `fraction_sampler` has groups that are rich in what is no class."""
-    groups = (sampler or {}).get('groups') or ()
-    return any(group.get('phase') not in (None, *classes) for group in groups)
-
-
-def rare_groups(record: Mapping) -> list[dict]:
-    """Groups for a fraction sampler as the paper's, rich in the two rarest phases of the training micrographs.
-
-    Args:
-        record: Content of `dataset.json`.
-
-    Returns:
-        `uniform`, and a group for each phase that is rare: neither the most frequent one nor missing.
-    """
-    facts = [record['micrographs'][name] for name in record['split']['train']]
-    if not all('class_pixels' in each for each in facts):  # a record of former versions
-        return [dict(name='uniform', share=1.0)]
-    shares = class_shares(facts)[: len(record['classes'])]
-    present = [name for share, name in sorted(zip(shares, record['classes'], strict=True)) if share > 0]
-    rich = [
-        dict(name=f'rich_{name}', share=share, phase=name, richest=0.1)
-        for name, share in zip(present[:-1], RARE_SHARES, strict=False)
-    ]
-    return [dict(name='uniform', share=1 - sum(group['share'] for group in rich)), *reversed(rich)]

@@ -13,9 +13,9 @@ from ..phases.labels import IGNORE_INDEX
 from ..progress import progress
 from ..version import __version__
 from .class_shares import count_pixels, require_classes
-from .conversion_folder import ConversionFolder
 from .layout import PARTS, TILINGS, DataError, labelled_positions, tile_name, tile_positions
 from .png import encode_grey, encode_label_map
+from .record import ConversionFolder
 
 FORMAT = 1
 

@@ -10,6 +10,7 @@ less than a quarter of that range is refused, as it would come out nearly black.
 
 import io
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,7 @@ GREY_MODES = ('I;16', 'I;16L', 'I;16B', 'I')  # of more than 8 bits
 LABEL_MODES = ('1', 'L', 'LA', 'P', 'PA', 'RGB', 'RGBA', *GREY_MODES)
 LEAST_FILLED = 0.25  # of the range of grey values; cameras of 10, 12 and 14 bits store 1/64, 1/16 and 1/4 of it
 REMEDY = 'Save it as 8-bit grey, for example in ImageJ: Image > Type > 8-bit'
+TOGETHER = 'Take the files that belong together, or convert or generate them anew.'
 SHOWN_COLOURS = 5
 ROWS = 256  # copied at a time
 BITS_TAG, PHOTOMETRIC_TAG, SAMPLE_FORMAT_TAG = 258, 262, 339  # of TIFF
@@ -87,6 +89,28 @@ def image_size(path: str | Path) -> tuple[int, int] | None:
     return (picture.width, picture.height) if turned else (picture.height, picture.width)
 
 
+def check_same_size(
+    label: Sequence[int], label_path: str | Path, image: Sequence[int], image_path: str | Path, remedy: str = TOGETHER
+) -> None:
+    """Sees that a label map is of its image's size; pipelines would stretch each by itself, and pair wrong pixels.
+
+    Args:
+        label: Height and width of the label map.
+        label_path: Its file.
+        image: Height and width of the image.
+        image_path: Its file.
+        remedy: Sentence on what to do.
+
+    Raises:
+        DataError: They differ.
+    """
+    if tuple(label[:2]) != tuple(image[:2]):
+        raise DataError(
+            f'The label map {label_path} has {label[1]}x{label[0]} pixels, its image {image_path} {image[1]}x'
+            f'{image[0]} (width x height): both must be of one size. {remedy}'
+        )
+
+
 def decode_image(content: bytes, where: str, colour: bool = False) -> np.ndarray:
     """Decodes the content of a file; see :func:`read_image`.
 
@@ -104,7 +128,7 @@ def decode_image(content: bytes, where: str, colour: bool = False) -> np.ndarray
     picture, bits = _open(content, where)
     if bits > 8 and picture.mode in GREY_MODES:
         grey = _to_eight_bits(_unsigned(picture, bits, where), bits, where)
-        return _in_three_channels(grey) if colour else grey
+        return np.repeat(grey[..., None], 3, axis=2) if colour else grey
     _refuse_deep(picture, bits, where)
     if picture.mode not in EIGHT_BIT_MODES:
         raise DataError(f'{where} has the pixel format {picture.mode}, which is not read. {REMEDY}.')
@@ -113,7 +137,7 @@ def decode_image(content: bytes, where: str, colour: bool = False) -> np.ndarray
         picture = picture.convert('L' if grey else 'RGB')
     pixels = _pixels(picture)
     del picture
-    return _in_three_channels(pixels) if colour and grey else pixels
+    return np.repeat(pixels[..., None], 3, axis=2) if colour and grey else pixels
 
 
 def decode_label_map(content: bytes, where: str) -> np.ndarray:
@@ -157,8 +181,7 @@ def _open(content: bytes, where: str) -> tuple[Image.Image, int]:
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')  # of odd tags, which instruments write, and without the file's name
             picture = Image.open(io.BytesIO(content), formats=FORMATS)
-            _refuse_pages(getattr(picture, 'n_frames', 1), where)
-            _refuse_size(picture.width, picture.height, where)
+            _refuse_large(picture, where)
             bits = _bits(picture, content)
             picture.load()
             ImageOps.exif_transpose(picture, in_place=True)
@@ -181,17 +204,15 @@ def _open(content: bytes, where: str) -> tuple[Image.Image, int]:
 _TOO_MANY = f'more than {MAX_PIXELS:,} pixels, the most that are read: cut it into smaller micrographs.'
 
 
-def _refuse_pages(number: int, where: str) -> None:
-    if number > 1:
+def _refuse_large(picture: Image.Image, where: str) -> None:
+    pages = getattr(picture, 'n_frames', 1)
+    if pages > 1:
         raise DataError(
-            f'{where} holds {number} pages, and only one picture is expected: save the page that is meant as a file of '
+            f'{where} holds {pages} pages, and only one picture is expected: save the page that is meant as a file of '
             'its own.'
         )
-
-
-def _refuse_size(width: int, height: int, where: str) -> None:
-    if width * height > MAX_PIXELS:
-        raise DataError(f'{where} has {width} x {height} pixels, {_TOO_MANY}')
+    if picture.width * picture.height > MAX_PIXELS:
+        raise DataError(f'{where} has {picture.width} x {picture.height} pixels, {_TOO_MANY}')
 
 
 def _bits(picture: Image.Image, content: bytes) -> int:
@@ -250,10 +271,6 @@ def _pixels(picture: Image.Image) -> np.ndarray:
     return pixels
 
 
-def _in_three_channels(grey: np.ndarray) -> np.ndarray:
-    return np.repeat(grey[..., None], 3, axis=2)
-
-
 def _equal_channel(values: np.ndarray, where: str) -> np.ndarray:
     """The one channel of an (H, W, C) label map whose channels, but for alpha, are equal."""
     colours = values[..., : 3 if values.shape[2] >= 3 else 1]
@@ -266,10 +283,4 @@ def _equal_channel(values: np.ndarray, where: str) -> np.ndarray:
         f'{where} is a colour picture of {len(codes)} colours ({shown}{", ..." if len(codes) > len(most) else ""}), a '
         'label map holds one index a pixel. Give each colour the index of its class (0, 1, ...; 255 for pixels to '
         'ignore) and save it as 8-bit grey PNG; antialiased edges must go first.'
-    )
-
-
-def _shortened(values: np.ndarray) -> str:
-    return ', '.join(map(str, values[:10].tolist())) + (
-        f' and {len(values) - 10} more values' if len(values) > 10 else ''
     )

@@ -1,8 +1,6 @@
 """Layout of a data set on disk: parts, folders, suffixes, names, places of tiles; and the error for data."""
 
-import argparse
 import difflib
-import os
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -10,35 +8,21 @@ from pathlib import Path
 
 import numpy as np
 
-from ..files import name_is_too_long, resolved
+from ..files import name_is_too_long
 from ..phases.labels import IGNORE_INDEX
+from ..windows import window_offsets
 
 PARTS = ('train', 'val', 'test')
 # Folders that a conversion fills; everything below them belongs to the data set.
 FOLDERS = ('img_dir', 'ann_dir', 'tiles')
 IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff', '.bmp')
-# What stands in a folder whose files belong together: a data set, also an unfinished one, or a folder of pairs.
-MARKS = ('dataset.json', 'dataset.unfinished.json', 'metaldam.json', 'metaldam.unfinished.json', 'pair_folder.json')
 LABEL_SUFFIXES = ('.png', '.tif', '.tiff', '.bmp')  # without JPEG, which changes class indices
 TILINGS = ('cover', 'grid')
+TILE_NAME = re.compile(r'(.+)_y(\d+)_x(\d+)')
 
 
 class DataError(ValueError):
     """Refusal of what was given as data; the message names the file and the way out."""
-
-
-def refuse_among_data(path: str | os.PathLike) -> None:
-    """Refuses a place for new files inside a data set or a folder of pairs, whose files they could replace.
-
-    Args:
-        path: Where something is to be written; a data set's own folder is not refused.
-
-    Raises:
-        DataError: It lies in one; the message names it.
-    """
-    for folder in resolved(path).parents:
-        if any((folder / mark).is_file() for mark in MARKS):
-            raise DataError(f'{path} lies in {folder}, whose files belong together: give a place of its own.')
 
 
 def plain_name(name: str) -> str:
@@ -111,8 +95,7 @@ def tile_offsets(length: int, tile_size: int, tiling: str) -> list[int]:
             'out, or give another --tile-size.'
         )
     if tiling == 'cover':
-        number = -(-length // tile_size)
-        return [i * (length - tile_size) // max(number - 1, 1) for i in range(number)]
+        return window_offsets(length, tile_size, tile_size, even=True)
     if tiling == 'grid':
         return list(range(0, length - tile_size + 1, tile_size))
     raise ValueError(f'Tiling must be one of {", ".join(TILINGS)}, got {tiling!r}.')
@@ -141,6 +124,12 @@ def tile_name(micrograph: str, y: int, x: int) -> str:
     return f'{micrograph}_y{y:04d}_x{x:04d}'
 
 
+def tile_place(name: str) -> tuple[str, int, int] | None:
+    """Micrograph, y and x in a name that :func:`tile_name` gave; None for a name of another form."""
+    match = TILE_NAME.fullmatch(name)
+    return (match[1], int(match[2]), int(match[3])) if match else None
+
+
 def refuse_long_name(micrograph: str, part: str, source: str | Path) -> None:
     """Refuses a micrograph whose files could not be written for the length of their names.
 
@@ -158,17 +147,6 @@ def refuse_long_name(micrograph: str, part: str, source: str | Path) -> None:
             f'{source} has a name of {len(micrograph)} characters, too many for the names of the files that are made '
             'of it, as tiles with their places: rename it.'
         )
-
-
-def add_tiling_arguments(parser: argparse.ArgumentParser) -> None:
-    """`--tile-size` and `--tiling` of the converters."""
-    parser.add_argument('--tile-size', type=int, default=256, help='side of the tiles in pixels (%(default)s)')
-    parser.add_argument(
-        '--tiling',
-        choices=TILINGS,
-        default='cover',
-        help='cover: no pixel left out, last tiles overlap; grid: no overlap, the rest left out (%(default)s)',
-    )
 
 
 def natural_key(name: str) -> list:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..phases.labels import IGNORE_INDEX
 from .class_shares import count_values
-from .images import decode_image, decode_label_map
+from .images import check_same_size, decode_image, decode_label_map
 from .layout import (
     IMAGE_SUFFIXES,
     LABEL_SUFFIXES,
@@ -23,6 +23,7 @@ from .layout import (
 
 # What file managers leave beside micrographs, hidden files aside.
 NO_MICROGRAPHS = ('thumbs.db', 'desktop.ini')
+BAR = 'A bar of the instrument that the label map leaves out must be cut off the micrograph.'
 
 
 class Source(NamedTuple):
@@ -173,11 +174,7 @@ def read_source(source: Source, num_classes: int, checksum: str) -> tuple[np.nda
     if read_checksum != checksum:
         raise DataError(f'{source.image} or {source.label} was changed while it was converted: convert it again.')
     image, label = decode_image(image, str(source.image)), decode_label_map(label, str(source.label))
-    if label.shape != image.shape:
-        raise DataError(
-            f'{source.label} is {label.shape}, its micrograph {image.shape}: both must be (H, W), equal. A bar of the '
-            'instrument that the label map leaves out must be cut off the micrograph.'
-        )
+    check_same_size(label.shape, source.label, image.shape, source.image, BAR)
     _check_values(label, num_classes, source.label)
     return image, label
 

@@ -1,7 +1,5 @@
 """Transforms of pipelines: loading micrographs and label maps, the symmetries of the square, and packing."""
 
-from collections.abc import Sequence
-
 import mmengine.fileio as fileio
 import numpy as np
 import torch
@@ -13,8 +11,7 @@ from mmseg.registry import TRANSFORMS
 from torch import Tensor
 
 from ..phases.labels import IGNORE_INDEX
-from .images import decode_image, decode_label_map
-from .layout import DataError
+from .images import check_same_size, decode_image, decode_label_map
 
 BACKEND = 'micrograph'
 ROWS = 256  # compared at a time
@@ -25,8 +22,8 @@ ROWS = 256  # compared at a time
 class LoadMicrograph(LoadImageFromFile):
     """mmcv's `LoadImageFromFile`, with one more `imdecode_backend`: `micrograph`.
 
-    It reads what `image_files` reads: upright, grey of more than 8 bits rightly scaled; it refuses damaged files, of
-    which OpenCV gives the part that is there, and names them. The other backends are mmcv's.
+    It reads what :mod:`mmseg_pfdiff.data.images` reads: upright, grey of more than 8 bits rightly scaled; it refuses
+    damaged files, of which OpenCV gives the part that is there, and names them. The other backends are mmcv's.
 
     Required Keys:
 
@@ -129,26 +126,6 @@ class LoadLabelMap(LoadAnnotations):
 
     def __repr__(self) -> str:
         return f'{self.__class__.__name__}(backend_args={self.backend_args})'
-
-
-def check_same_size(label: Sequence[int], label_path: str, image: Sequence[int], image_path: str) -> None:
-    """Sees that a label map is of its image's size; pipelines would stretch each by itself, and pair wrong pixels.
-
-    Args:
-        label: Height and width of the label map.
-        label_path: Its file.
-        image: Height and width of the image.
-        image_path: Its file.
-
-    Raises:
-        DataError: They differ.
-    """
-    if tuple(label[:2]) != tuple(image[:2]):
-        raise DataError(
-            f'The label map {label_path} has {label[1]}x{label[0]} pixels, its image {image_path} {image[1]}x'
-            f'{image[0]} (width x height): both must be of one size. Take the files that belong together, or convert '
-            'or generate them anew.'
-        )
 
 
 @TRANSFORMS.register_module()

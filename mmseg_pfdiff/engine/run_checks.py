@@ -8,8 +8,9 @@ from mmengine.config import Config
 from mmengine.device import get_device
 from mmseg.registry import DATASETS
 
-from ..data.config_data_sets import class_counts, class_names, data_sets
+from ..data.config_data_sets import class_names, data_sets
 from ..data.record import check_finished
+from ..models.own_data import class_counts
 
 WITHOUT_VALIDATION = 'To train without validation: --cfg-options val_cfg=None val_dataloader=None val_evaluator=None'
 

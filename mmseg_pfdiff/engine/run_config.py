@@ -8,9 +8,9 @@ from pathlib import Path
 from mmengine.config import Config, ConfigDict
 from mmengine.runner import Runner
 
-from ..command_line import ConfigOptions
+from ..command_line import ConfigOptions, add_data_argument
 from ..config_files import check_first_keys, merge_options, read_config
-from ..data.config_data_sets import add_data_argument, use_data
+from ..models.own_data import use_data
 from .launch import process_rank
 from .work_dir import MARK
 

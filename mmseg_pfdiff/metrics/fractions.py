@@ -11,8 +11,8 @@ from mmseg.registry import METRICS
 from prettytable import PrettyTable
 from torch import Tensor
 
-from ..numbers import shown
 from ..phases.labels import IGNORE_INDEX
+from ..texts import shown
 from .confusion import class_areas, sample_confusion
 from .predictions import relative_name
 

@@ -11,7 +11,6 @@ descriptor, so shifts of up to an eighth of the side are tried. The distance of 
 these. The second nearest tile is sought among those that share no pixel with the nearest.
 """
 
-import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -19,6 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..data.layout import tile_place
 from ..phases.codec import PhaseCodec
 
 COPY_RATIO = 1 / 3
@@ -108,11 +108,11 @@ def overlapping_tiles(names: Sequence[str], tile_size: int) -> Tensor:
     Returns:
         (T, T) bool, true on the diagonal.
     """
-    matches = [re.fullmatch(r'(.+)_y(\d+)_x(\d+)', name) for name in names]
-    micrographs = [match[1] if match else f'/{n}' for n, match in enumerate(matches)]
+    places = [tile_place(name) or (f'/{n}', 0, 0) for n, name in enumerate(names)]
+    micrographs = [place[0] for place in places]
     numbers = {name: n for n, name in enumerate(dict.fromkeys(micrographs))}
     micrograph = torch.tensor([numbers[name] for name in micrographs])
-    corners = torch.tensor([[int(match[2]), int(match[3])] if match else [0, 0] for match in matches])
+    corners = torch.tensor([place[1:] for place in places])
     near = ((corners[:, None] - corners[None]).abs() < tile_size).all(-1)
     return near & (micrograph[:, None] == micrograph[None])
 
@@ -133,7 +133,7 @@ def refuse_tiles_of_one_place(overlapping: Tensor) -> None:
         )
 
 
-def nearest_tiles(queries: Tensor, tiles: Tensor, overlapping: Tensor, standardise: bool) -> NearestTiles:
+def nearest_tiles(queries: Tensor, tiles: Tensor, overlapping: Tensor, *, standardise: bool) -> NearestTiles:
     """Finds the nearest and second-nearest tile of each pair.
 
     With `standardise`, crops are compared after their mean is taken off and their contrast made one, so that a copy of
@@ -190,3 +190,21 @@ def _vectors(crops: Tensor, standardise: bool) -> Tensor:
     vectors = vectors - vectors.mean(1, keepdim=True)
     # A contrast below one grey value is noise and not blown up.
     return vectors / vectors.norm(dim=1, keepdim=True).clamp(min=CROP)
+
+
+def worst_windows(windows: NearestTiles, owners: Sequence[int]) -> NearestTiles:
+    """The window of the lowest ratio of each pair.
+
+    Args:
+        windows: Of W windows.
+        owners: W indices of pairs, equal ones together.
+
+    Returns:
+        Of N pairs.
+    """
+    best: dict[int, int] = {}
+    for n, (owner, ratio) in enumerate(zip(owners, windows.ratio.tolist(), strict=True)):
+        if owner not in best or ratio < windows.ratio[best[owner]]:
+            best[owner] = n
+    chosen = torch.tensor(list(best.values()))
+    return NearestTiles(*(values[chosen] for values in windows))

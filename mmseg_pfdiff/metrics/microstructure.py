@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..phases.descriptors import DIRECTIONS, chord_lengths, component_sizes, interface_density, two_point_correlation
+from ..phases.labels import IGNORE_INDEX
 
 BATCH = 32
 RESAMPLES = 200
@@ -85,7 +86,7 @@ def describe_tiles(labels: np.ndarray, num_classes: int, progress: Callable = it
                 chord_lengths(part, num_classes),
                 interface_density(part, num_classes),
                 counts,
-                (part != 255).sum((1, 2)),
+                (part != IGNORE_INDEX).sum((1, 2)),
             )
         )
     return TileStructure(*(np.concatenate(column) for column in zip(*parts, strict=True)))

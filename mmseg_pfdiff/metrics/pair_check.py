@@ -20,6 +20,7 @@ from .memorisation import (
     nearest_tiles,
     overlapping_tiles,
     refuse_tiles_of_one_place,
+    worst_windows,
 )
 from .pair_filter import PairCheck, refuse_lost_masks
 from .real_tiles import (
@@ -30,7 +31,6 @@ from .real_tiles import (
     micrograph_shape,
     tile_size_of,
     training_tiles,
-    worst_windows,
 )
 
 
@@ -122,7 +122,7 @@ class PairChecker:
         asked['disguised'] = self._describe(disguised_tiles(self.root, self.side, self.num_classes))
         for who, queries in self.progress(asked.items(), desc='nearest tiles', unit='set'):
             self.result.nearest[who] = {
-                kind: nearest_tiles(query, tiles, overlapping, kind == 'image')
+                kind: nearest_tiles(query, tiles, overlapping, standardise=kind == 'image')
                 for kind, query, tiles in zip(KINDS, queries, known, strict=True)
             }
         for kind in KINDS:
@@ -246,7 +246,7 @@ class PairChecker:
     def _read(self, rows: list[PairRow], drawn: bool) -> tuple[Tensor, Tensor]:
         images, labels = [], []
         for row in rows:
-            image, label = self.folder.read(row.index, drawn)
+            image, label = self.folder.read(row.index, drawn=drawn)
             if label.shape != self.shape:
                 raise ValueError(
                     f'{self.folder.label_path(row.index)} is {label.shape}, other pairs of the folder are '

@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from ..changes import differences
 from ..data.images import read_image
 from ..data.png import IGNORED_COLOUR, write_png
 from ..files import resolved, temporary_files
@@ -68,7 +69,7 @@ class MicrographNames:
         unique: Whether to refuse that.
     """
 
-    def __init__(self, root: str | Path | None, unique: bool = True) -> None:
+    def __init__(self, root: str | Path | None, *, unique: bool = True) -> None:
         self.root, self.unique = root, unique
         self._paths: dict[Path, str] = {}
 
@@ -173,13 +174,11 @@ class PredictionFolder:
                     f'{", ..." if len(strangers) > 3 else ""}), which predictions might replace: give a new folder.'
                 )
             return
-        there = self._read()
-        differing = [name for name in {**there, **self.identity} if there.get(name) != self.identity.get(name)]
+        differing = differences(self._read(), self.identity)
         if differing:
             raise ValueError(
-                f'--out {self.root} holds the predictions of another test: '
-                f'{"; ".join(_difference(name, there.get(name), self.identity.get(name)) for name in differing)}. Give '
-                'another folder, or remove this one.'
+                f'--out {self.root} holds the predictions of another test: {"; ".join(differing)}. Give another '
+                'folder, or remove this one.'
             )
 
     def _read(self) -> dict:
@@ -207,14 +206,7 @@ class PredictionFolder:
         write_json(self.root / RECORD, dict(finished=finished, test=self.identity))
 
 
-def _difference(name: str, there: str | None, now: str | None) -> str:
-    """Two values, if they are short."""
-    if max(len(str(there)), len(str(now))) > 200:
-        return f'another {name}'
-    return f'{name} {there}, now {now}'
-
-
-def refuse_among_data(
+def refuse_over_data(
     out: str | Path, names: Iterable[str], folders: Iterable[str | Path], files: Iterable[str | Path]
 ) -> None:
     """Refuses to write predictions, which are named like micrographs, among or over the data. Links are followed.

@@ -1,7 +1,6 @@
 """Tiles of a converted data set at the size of generated pairs, which these are compared with."""
 
 import itertools
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -11,45 +10,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..data.images import read_image, read_label_map
-from ..data.layout import labelled_positions, tile_name, tile_positions
+from ..data.images import check_same_size, read_image, read_label_map
+from ..data.layout import labelled_positions, tile_name, tile_place, tile_positions
 from ..data.record import check_finished
-from ..phases.labels import reduce_labels
-from .memorisation import NearestTiles
-
-
-def cut_windows(maps: Tensor, side: int) -> Tensor:
-    """Cuts images into square windows that cover them.
-
-    Args:
-        maps: (N, H, W).
-        side: Of the windows, at most H and W.
-
-    Returns:
-        (N * windows, side, side), the windows of an image together.
-    """
-    places = tile_positions(*maps.shape[1:], side, 'cover')
-    windows = [maps[:, y : y + side, x : x + side] for y, x in places]
-    return torch.stack(windows, 1).flatten(0, 1)
-
-
-def worst_windows(windows: NearestTiles, owners: Sequence[int]) -> NearestTiles:
-    """The window of the lowest ratio of each pair.
-
-    Args:
-        windows: Of W windows.
-        owners: W indices of pairs, equal ones together.
-
-    Returns:
-        Of N pairs.
-    """
-    best: dict[int, int] = {}
-    for n, (owner, ratio) in enumerate(zip(owners, windows.ratio.tolist(), strict=True)):
-        if owner not in best or ratio < windows.ratio[best[owner]]:
-            best[owner] = n
-    chosen = torch.tensor(list(best.values()))
-    return NearestTiles(*(values[chosen] for values in windows))
-
+from ..phases.labels import IGNORE_INDEX, reduce_labels
 
 TILES = 'tiles'
 # How often each training tile is tried to be disguised: by chance, a window may leave the micrograph.
@@ -189,14 +153,15 @@ def disguised_tiles(root: str | Path, side: int, num_classes: int, number: int =
 
 def _disguised(path: Path, root: Path, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray] | None:
     """Image and label map of a disguised tile; None where its window would leave the micrograph."""
-    place = re.fullmatch(r'(.+)_y(\d+)_x(\d+)', path.stem)
+    place = tile_place(path.stem)
     if place is None:
         raise ValueError(
             f'{path} is not named as conversions name tiles, MICROGRAPH_y0000_x0256, so it cannot be found in its '
             'micrograph. Convert the data anew, or leave the search for copies out (--no-copies).'
         )
-    y, x = (int(place[n]) + step for n, step in enumerate(rng.integers(-(size // 16), size // 16 + 1, 2).tolist(), 2))
-    image, label = _read(root / 'img_dir' / 'train' / f'{place[1]}.png')
+    micrograph, *corner = place
+    y, x = (corner + rng.integers(-(size // 16), size // 16 + 1, 2)).tolist()
+    image, label = _read(root / 'img_dir' / 'train' / f'{micrograph}.png')
     height, width = label.shape
     if min(y, x) < 0 or y + size > height or x + size > width or (height, width) == (size, size):
         return None
@@ -214,7 +179,7 @@ def _reduced(names: list[str], images: Sequence, labels: Sequence, side: int, nu
     if size % side:
         raise ValueError(f'Tiles of {size} pixels a side cannot be reduced to pairs of {side} by a whole factor.')
     pixels, classes = (torch.as_tensor(np.stack(arrays)) for arrays in (images, labels))
-    beyond = classes[(classes >= num_classes) & (classes != 255)]
+    beyond = classes[(classes >= num_classes) & (classes != IGNORE_INDEX)]
     if len(beyond):
         raise ValueError(
             f'The real label maps hold class {beyond.max()}, the pairs have {num_classes} classes only: 0 to '
@@ -241,8 +206,20 @@ def _read(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """The image `.../img_dir/train/a.png` and its label map, `.../ann_dir/train/a.png`."""
     label_path = path.parents[2] / 'ann_dir' / path.parent.name / path.name
     image, label = read_image(path), read_label_map(label_path)
-    if image.shape != label.shape:
-        raise ValueError(
-            f'{path} is {image.shape}, its label map {label_path} {label.shape}: they must be of one size.'
-        )
+    check_same_size(label.shape, label_path, image.shape, path)
     return image, label
+
+
+def cut_windows(maps: Tensor, side: int) -> Tensor:
+    """Cuts images into square windows that cover them.
+
+    Args:
+        maps: (N, H, W).
+        side: Of the windows, at most H and W.
+
+    Returns:
+        (N * windows, side, side), the windows of an image together.
+    """
+    places = tile_positions(*maps.shape[1:], side, 'cover')
+    windows = [maps[:, y : y + side, x : x + side] for y, x in places]
+    return torch.stack(windows, 1).flatten(0, 1)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..csv_files import csv_text
 from ..files import write_atomically
-from ..numbers import ABSENT, shown
+from ..texts import ABSENT, shown
 from .confusion import class_areas, class_iou, sample_confusion
 from .fractions import fraction_errors
 from .predictions import MicrographNames, write_prediction
@@ -60,7 +60,7 @@ class MicrographIoUMetric(IoUMetric):
         super().__init__(**kwargs)
         # mmseg's own would write them under their file names alone, and without palette.
         self.predictions_dir, self.image_root, self.format_only = output_dir, image_root, format_only
-        self.names = MicrographNames(image_root, output_dir is not None or report_file is not None)
+        self.names = MicrographNames(image_root, unique=output_dir is not None or report_file is not None)
         self.report_file = None if report_file is None else Path(report_file)
         if self.report_file is not None and self.report_file.suffix not in ('.json', '.csv'):
             raise ValueError(f'report_file must end in .json or .csv, got {report_file!r}.')

@@ -4,8 +4,9 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from ..changes import changes
+from ..changes import differences
 from ..json_files import read_json_object
+from ..texts import short
 
 FORMAT_VERSION = 1
 # Recorded for the reader; a folder may be continued though they changed.
@@ -81,17 +82,17 @@ def check_description(description: Mapping) -> None:
         raise ValueError(f'its settings are nested more than {MAX_DEPTH} deep')
     classes, palette = (_field(description, name, list) for name in ('classes', 'palette'))
     if not 1 <= len(classes) <= MAX_CLASSES or not all(map(_is_name, classes)) or len(set(classes)) < len(classes):
-        raise ValueError(f'classes must be 1 to {MAX_CLASSES} different names, got {_short(classes)}')
+        raise ValueError(f'classes must be 1 to {MAX_CLASSES} different names, got {short(classes)}')
     if len(palette) != len(classes) or not all(_are_whole(colour, 3, 0, 255) for colour in palette):
         raise ValueError(
             f'palette must have three whole numbers from 0 to 255 for each of the {len(classes)} classes, got '
-            f'{_short(palette)}'
+            f'{short(palette)}'
         )
     if 'size' in description and not _are_whole(description['size'], 2, 1, MAX_SIDE):
-        raise ValueError(f'size must be height and width, 1 to {MAX_SIDE}, got {_short(description["size"])}')
+        raise ValueError(f'size must be height and width, 1 to {MAX_SIDE}, got {short(description["size"])}')
 
 
-def differences(folder: Mapping, command: Mapping) -> list[str]:
+def other_settings(folder: Mapping, command: Mapping) -> list[str]:
     """Settings that differ between two descriptions.
 
     Args:
@@ -101,9 +102,7 @@ def differences(folder: Mapping, command: Mapping) -> list[str]:
     Returns:
         'name is A there and B here' for each; versions are not compared.
     """
-    compared = ({name: of[name] for name in of if name not in NOT_COMPARED} for of in (folder, command))
-    differing = sorted(changes(*compared), key=lambda change: change[0])
-    return [f'{path} is {_short(there)} there and {_short(here)} here' for path, there, here in differing]
+    return differences(*({name: of[name] for name in of if name not in NOT_COMPARED} for of in (folder, command)))
 
 
 def how_to_go_on(folder: Mapping) -> str:
@@ -126,7 +125,7 @@ def how_to_go_on(folder: Mapping) -> str:
 def _field(description: Mapping, name: str, kind: type) -> object:
     value = description.get(name)
     if not isinstance(value, kind) or isinstance(value, bool):
-        raise ValueError(f'it needs {name!r}, a {kind.__name__}, got {_short(value)}')
+        raise ValueError(f'it needs {name!r}, a {kind.__name__}, got {short(value)}')
     return value
 
 
@@ -156,8 +155,3 @@ def _depth(value: object) -> int:
             for inner in (outer.values() if isinstance(outer, dict) else outer)
         ]
     return depth
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 100 else f'{text[:100]}...'

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from ..data.images import read_image, read_label_map
+from ..data.images import check_same_size, read_image, read_label_map
 from ..data.png import encode_grey, encode_label_map
 from ..files import write_atomically
 from ..phases.labels import IGNORE_INDEX
 from .rows import PairRow
 
+REDRAWN = 'the tools/generate_pairs.py command of the folder draws the pair anew.'
 CHANGING_FILE = 'label_maps_are_being_changed.txt'
 CHANGING = (
     'tools/check_pairs.py --filter ignore is changing the label maps of this folder, or was stopped while it did. '
@@ -43,7 +44,7 @@ class PairFiles:
         """Path of label map `index` as it was drawn; there where :meth:`replace_label` was at it."""
         return self.root / 'drawn' / f'{index:08d}.png'
 
-    def read(self, index: int, drawn: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    def read(self, index: int, *, drawn: bool = False) -> tuple[np.ndarray, np.ndarray]:
         """A pair.
 
         Args:
@@ -59,17 +60,12 @@ class PairFiles:
         """
         path = self.drawn_path(index) if drawn and self.drawn_path(index).is_file() else self.label_path(index)
         image, label = read_image(self.image_path(index)), read_label_map(path)
-        if image.shape != label.shape:
-            raise ValueError(
-                f'{self.image_path(index)} is {image.shape}, {path} {label.shape}: they must be of one size. Remove '
-                'both, and the tools/generate_pairs.py command of the folder draws the pair anew.'
-            )
+        check_same_size(label.shape, path, image.shape, self.image_path(index), f'Remove both, and {REDRAWN}')
         wrong = label[(label >= len(self.classes)) & (label != IGNORE_INDEX)]
         if wrong.size:
             raise ValueError(
                 f'{path} holds class {wrong.max()}, the folder has {len(self.classes)} classes, 0 to '
-                f'{len(self.classes) - 1}. Remove it, and the tools/generate_pairs.py command of the folder draws the '
-                'pair anew.'
+                f'{len(self.classes) - 1}. Remove it, and {REDRAWN}'
             )
         return image, label
 
@@ -110,7 +106,7 @@ class PairFiles:
             raise ValueError(f'{self.root}: {CHANGING}')
 
     def write_files(self, index: int, image: np.ndarray, label: np.ndarray) -> None:
-        """The files of a pair, each under a temporary name first. Without :meth:`append_row` the pair does not count.
+        """The files of a pair, each under a temporary name first. It counts once it also has a row in the table.
 
         Args:
             index: Of the pair.

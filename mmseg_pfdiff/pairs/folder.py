@@ -6,14 +6,16 @@ from pathlib import Path
 
 import numpy as np
 
+from ..data.record import MARKS
 from ..files import TEMPORARY, append_whole, make_folder, refuse_no_folder, temporary_files, write_atomically
-from .description import description_json, differences, how_to_go_on, new_description, read_description
+from .description import description_json, how_to_go_on, new_description, other_settings, read_description
 from .files import PairFiles
 from .rows import PairRow, RowTable, measure_names, sorted_once
 
 DESCRIPTION_FILE = 'pair_folder.json'
 ROWS_FILE = 'pairs.csv'
 SUBFOLDERS = ('images', 'labels', 'rows')
+MARKS.add(DESCRIPTION_FILE)  # as nothing else is to be written among pairs
 
 
 class PairFolder(PairFiles):
@@ -77,7 +79,7 @@ class PairFolder(PairFiles):
             _refuse_strangers(root)
         for sub in SUBFOLDERS:
             refuse_no_folder(root / sub)
-        if not (root / DESCRIPTION_FILE).exists() or differences(cls(root).description, wanted):
+        if not (root / DESCRIPTION_FILE).exists() or other_settings(cls(root).description, wanted):
             write_atomically(root / DESCRIPTION_FILE, description_json(wanted))
         for sub in SUBFOLDERS:
             make_folder(root / sub)
@@ -182,7 +184,7 @@ def _beginning(path: Path, length: int) -> bytes:
 
 def _refuse_other_settings(folder: PairFolder, wanted: Mapping) -> None:
     """A folder in which nothing was written under its settings may take others: nothing can be mixed up there."""
-    rows, differing = folder.rows(), differences(folder.description, wanted)
+    rows, differing = folder.rows(), other_settings(folder.description, wanted)
     if differing and (rows or any(folder.root.glob('*/*.png'))):
         raise FileExistsError(
             f'{folder.root} holds pairs made by other settings: {"; ".join(differing)}. '

@@ -5,12 +5,11 @@ from pathlib import Path
 
 from ..files import remove_leftovers, write_atomically
 from ..json_files import without_nan, write_json
-from ..markdown import markdown_text
 from ..metrics.agreement import LOSS_FACTOR, QUANTILE, mean_class_iou
 from ..metrics.distances import KINDS
 from ..metrics.memorisation import COPY_RATIO, NearestTiles
 from ..metrics.pair_filter import PairCheck, disagrees
-from ..numbers import shown
+from ..texts import markdown_text, shown
 from .tables import markdown_lines
 
 NAMES = {

@@ -11,9 +11,9 @@ from ..data.images import read_image, read_label_map
 from ..data.metaldam.dataset import MetalDAMDataset
 from ..files import write_atomically
 from ..metrics.fractions import fraction_rows
-from ..numbers import shown
 from ..pairs.folder import PairFolder
 from ..pairs.grid import colour_labels, pair_grid
+from ..texts import shown
 from .html import legend, picture, render, table
 
 # Configs of the two segmentors, and so their work dirs.

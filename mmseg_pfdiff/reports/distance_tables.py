@@ -14,8 +14,8 @@ from ..metrics.distances import (
     precision_recall,
     set_distances,
 )
-from ..metrics.tile_sets import TITLES, TRAIN
 from .html import Section, paragraph, record_table
+from .tile_sets import TITLES, TRAIN
 
 
 def distance_section(features: Mapping[str, list[Tensor]], extractor, side: int, seed: int = 0) -> Section:

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from ..metrics.distances import KINDS
-from ..metrics.tile_sets import COLOURS, TITLES
 from .html import Section, panels, paragraph, plot, shared_legend
+from .tile_sets import COLOURS, TITLES
 
 METHODS = ('tsne', 'pca')
 # A map of more points is a blot, and t-SNE takes minutes.

@@ -13,7 +13,6 @@ from ..json_files import without_nan
 from ..metrics.agreement import LOSS_FACTOR, TrainedSegmentor
 from ..metrics.pair_check import PairChecker
 from ..metrics.real_tiles import cut_windows
-from ..metrics.tile_sets import TileSet, tile_sets
 from ..pairs.folder import PairFolder
 from ..pairs.grid import pair_grid
 from ..version import __version__
@@ -23,6 +22,7 @@ from .embedding import embedding_section
 from .fraction_plots import distribution_section, target_section
 from .html import Section, legend, page, paragraph, picture, record_table
 from .microstructure_plots import microstructure_section
+from .tile_sets import TileSet, tile_sets
 
 SHOWN = 8
 

@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 
 from ..metrics.fractions import fraction_errors, fraction_records
-from ..metrics.tile_sets import COLOURS, PAIRS, TRAIN, TileSet
-from ..numbers import shown
 from ..pairs.rows import PairRow
+from ..texts import shown
 from .embedding import principal_components
 from .html import Section, panels, paragraph, plain_label, plot, record_table, shared_legend
+from .tile_sets import COLOURS, PAIRS, TRAIN, TileSet
 
 BINS = 20
 

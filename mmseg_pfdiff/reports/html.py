@@ -13,7 +13,7 @@ from markupsafe import Markup
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from ..numbers import shown
+from ..texts import shown
 
 # Texts are escaped, but for what these templates made.
 TEMPLATES = Environment(

@@ -14,9 +14,9 @@ from ..metrics.microstructure import (
     set_structure,
     value_records,
 )
-from ..metrics.tile_sets import PAIRS, TRAIN, TileSet
 from ..phases.descriptors import DIRECTIONS
 from .html import Section, panels, paragraph, plain_label, plot, record_table, shared_legend
+from .tile_sets import PAIRS, TRAIN, TileSet
 
 # More tiles hardly move the curves any more.
 MAX_TILES = 2000

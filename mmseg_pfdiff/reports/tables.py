@@ -7,8 +7,7 @@ from pathlib import Path
 from ..csv_files import csv_text, read_csv
 from ..files import make_folder, remove_leftovers, write_atomically
 from ..json_files import read_json_object, write_json
-from ..markdown import markdown_text
-from ..numbers import shown
+from ..texts import markdown_text, shown
 
 
 class ResultTable:

@@ -38,7 +38,7 @@ def test_distances_equal_the_slow_reference(standardise):
     queries, tiles = descriptors[:3], descriptors[3:]
     overlapping = torch.eye(6).bool()
     overlapping[0, 1] = overlapping[1, 0] = True
-    result = nearest_tiles(queries, tiles, overlapping, standardise)
+    result = nearest_tiles(queries, tiles, overlapping, standardise=standardise)
     for n, query in enumerate(queries.double().numpy()):
         distances = np.array([slow_distance(query, tile, standardise) for tile in tiles.double().numpy()])
         nearest = distances.argmin()
@@ -65,7 +65,9 @@ def test_copies_are_found_and_new_pictures_are_not():
         masks, known_masks = (
             label_descriptors(torch.as_tensor((x / 64).clip(0, 3).astype(int)), 4) for x in (pictures, tiles)
         )
-        return nearest_tiles(queries, known, apart, True), nearest_tiles(masks, known_masks, apart, False)
+        return nearest_tiles(queries, known, apart, standardise=True), nearest_tiles(
+            masks, known_masks, apart, standardise=False
+        )
 
     images, _ = search(pale)
     assert images.copies.all() and images.tile.tolist() == list(range(24))
@@ -80,9 +82,9 @@ def test_distance_of_masks_is_the_root_of_the_share_that_differs():
     labels[1] = 2
     labels[2] = 255
     known = label_descriptors(labels, 4)
-    result = nearest_tiles(known[:1], known[1:2].repeat(2, 1, 1, 1), torch.eye(2).bool(), False)
+    result = nearest_tiles(known[:1], known[1:2].repeat(2, 1, 1, 1), torch.eye(2).bool(), standardise=False)
     assert result.nearest.item() == pytest.approx(1)
-    result = nearest_tiles(known[:1], known[2:].repeat(2, 1, 1, 1), torch.eye(2).bool(), False)
+    result = nearest_tiles(known[:1], known[2:].repeat(2, 1, 1, 1), torch.eye(2).bool(), standardise=False)
     assert result.nearest.item() == pytest.approx((3 / 8) ** 0.5), (
         'the centre of the simplex is as far from all classes'
     )
@@ -90,9 +92,9 @@ def test_distance_of_masks_is_the_root_of_the_share_that_differs():
 
 def test_a_mask_that_many_tiles_have_is_no_copy():
     labels = label_descriptors(torch.zeros(3, 64, 64, dtype=torch.uint8), 4)
-    result = nearest_tiles(labels[:1], labels, torch.eye(3).bool(), False)
+    result = nearest_tiles(labels[:1], labels, torch.eye(3).bool(), standardise=False)
     assert result.nearest.item() == result.second.item() == 0 and result.ratio.item() == 1 and not result.copies.any()
-    assert nearest_tiles(labels[:0], labels, torch.eye(3).bool(), False).ratio.shape == (0,)
+    assert nearest_tiles(labels[:0], labels, torch.eye(3).bool(), standardise=False).ratio.shape == (0,)
 
 
 def test_overlapping_tiles():
@@ -107,6 +109,6 @@ def test_errors():
     with pytest.raises(ValueError, match='must be squares to be turned, got 64x96'):
         image_descriptors(torch.zeros(1, 64, 96))
     with pytest.raises(ValueError, match='must fit'):
-        nearest_tiles(tiles, tiles, torch.eye(3).bool(), True)
+        nearest_tiles(tiles, tiles, torch.eye(3).bool(), standardise=True)
     with pytest.raises(ValueError, match='apart from each of the 2 training tiles'):
-        nearest_tiles(tiles, tiles, torch.ones(2, 2).bool(), True)
+        nearest_tiles(tiles, tiles, torch.ones(2, 2).bool(), standardise=True)

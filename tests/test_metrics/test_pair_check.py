@@ -10,10 +10,10 @@ from PIL import Image
 
 from mmseg_pfdiff.data.metaldam.dataset import MetalDAMDataset
 from mmseg_pfdiff.metrics.agreement import load_segmentor, read_pairs
-from mmseg_pfdiff.metrics.memorisation import NearestTiles
+from mmseg_pfdiff.metrics.memorisation import NearestTiles, worst_windows
 from mmseg_pfdiff.metrics.pair_check import PairChecker
 from mmseg_pfdiff.metrics.pair_filter import ignore_pixels, leave_out, plan_ignored
-from mmseg_pfdiff.metrics.real_tiles import cut_windows, held_out_tiles, training_tiles, worst_windows
+from mmseg_pfdiff.metrics.real_tiles import cut_windows, held_out_tiles, training_tiles
 from mmseg_pfdiff.pairs.folder import PairFolder
 from mmseg_pfdiff.pairs.rows import PairRow
 from mmseg_pfdiff.phases.fractions import phase_fractions

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from mmseg_pfdiff.metrics.predictions import PredictionFolder, refuse_among_data
+from mmseg_pfdiff.metrics.predictions import PredictionFolder, refuse_over_data
 
 
 def test_a_new_or_empty_folder_and_that_of_the_same_test(tmp_path):
@@ -24,9 +24,12 @@ def test_a_new_or_empty_folder_and_that_of_the_same_test(tmp_path):
 @pytest.mark.parametrize(
     ('identity', 'message'),
     [
-        (dict(weights='b', model='m'), 'another test: weights a, now b. Give another folder'),
-        (dict(weights='a', model='m' * 300), 'another test: another model'),
-        (dict(weights='a', model='m', views='3'), 'another test: views None, now 3'),
+        (
+            dict(weights='b', model='m'),
+            r"another test: weights is 'a' there and 'b' here\. Give another",
+        ),
+        (dict(weights='a', model='m' * 300), "another test: model is 'm' there and 'mmm"),
+        (dict(weights='a', model='m', views='3'), "another test: views is None there and '3' here"),
     ],
 )
 def test_another_test_is_refused(tmp_path, identity, message):
@@ -60,8 +63,8 @@ def test_links_are_followed_both_ways(tmp_path):
     for out in (data, tmp_path / 'link', tmp_path / 'link/new', data / 'new'):
         for folder in (data, tmp_path / 'link'):
             with pytest.raises(ValueError, match='whose files it would replace'):
-                refuse_among_data(out, ['m0'], [folder], [data / 'm0.png'])
+                refuse_over_data(out, ['m0'], [folder], [data / 'm0.png'])
     with pytest.raises(ValueError, match=r'm0\.png is a file of the data set'):
-        refuse_among_data(pool, ['m0'], [data], [data / 'm0.png'])
-    refuse_among_data(pool, ['m1'], [data], [data / 'm0.png'])
-    refuse_among_data(tmp_path / 'out', ['m0'], [data], [data / 'm0.png'])
+        refuse_over_data(pool, ['m0'], [data], [data / 'm0.png'])
+    refuse_over_data(pool, ['m1'], [data], [data / 'm0.png'])
+    refuse_over_data(tmp_path / 'out', ['m0'], [data], [data / 'm0.png'])

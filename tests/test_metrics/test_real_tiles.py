@@ -82,7 +82,7 @@ def test_errors(root, tmp_path):
     with pytest.raises(ValueError, match='32 pixels a side cannot be reduced to pairs of 12'):
         training_tiles(root, 12, 4)
     Image.fromarray(np.zeros((32, 30), np.uint8)).save(root / 'tiles/img_dir/train/b_y0000_x0000.png')
-    with pytest.raises(ValueError, match='they must be of one size'):
+    with pytest.raises(ValueError, match='both must be of one size'):
         training_tiles(root, 32, 4)
     Image.fromarray(np.zeros((32, 30), np.uint8)).save(root / 'tiles/ann_dir/train/b_y0000_x0000.png')
     with pytest.raises(ValueError, match='expected were 32 squared as of the first tile'):

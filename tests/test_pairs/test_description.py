@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from mmseg_pfdiff.pairs.description import differences, new_description, read_description
+from mmseg_pfdiff.pairs.description import new_description, other_settings, read_description
 
 SETTINGS = dict(classes=['a', 'b'], palette=[[0, 0, 0], [255, 255, 255]], size=(64, 32), seed=0)
 WHOLE = new_description(SETTINGS)
@@ -92,8 +92,8 @@ def test_settings_that_could_not_be_read_back_are_not_written():
             new_description({**SETTINGS, 'sampler': dict(eta=float(value))})
 
 
-def test_differences_are_named_and_versions_are_not():
+def test_other_settings_are_named_and_versions_are_not():
     other = {**WHOLE, 'seed': 1, 'sampler': dict(steps=5), 'versions': dict(torch='2')}
-    assert differences({**WHOLE, 'sampler': dict(steps=6, eta=0)}, other) == [
+    assert other_settings({**WHOLE, 'sampler': dict(steps=6, eta=0)}, other) == [
         'sampler.eta is 0 there and None here', 'sampler.steps is 6 there and 5 here', 'seed is 0 there and 1 here',
     ]  # fmt: skip

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mmseg_pfdiff.data.layout import DataError
+from mmseg_pfdiff.data.record import refuse_among_data
 from mmseg_pfdiff.pairs.dataset import SyntheticPairDataset
 from mmseg_pfdiff.pairs.folder import PairFolder
 from mmseg_pfdiff.pairs.rows import PairRow
@@ -45,6 +47,13 @@ def test_what_is_written_is_read(tmp_path):
     folder.finish()
     header = (tmp_path / 'pairs/pairs.csv').read_text().splitlines()[0]
     assert header == ('index,seed,group,target_matrix,target_austenite,measured_matrix,measured_austenite,kept,reason')
+
+
+def test_no_other_files_are_written_into_it(tmp_path):
+    PairFolder.create(tmp_path / 'pairs', DESCRIPTION)
+    refuse_among_data(tmp_path / 'pairs')
+    with pytest.raises(DataError, match=r'images/new lies in .*pairs, whose files belong together'):
+        refuse_among_data(tmp_path / 'pairs/images/new')
 
 
 def test_continuing_mends_what_a_kill_left(tmp_path):
@@ -154,7 +163,8 @@ def test_pairs_that_do_not_fit_are_named(tmp_path):
     with pytest.raises(ValueError, match=r'labels/00000000\.png holds class 7, the folder has 2 classes, 0 to 1'):
         folder.read(0)
     Image.fromarray(np.zeros((2, 3), np.uint8)).save(folder.label_path(0))
-    with pytest.raises(ValueError, match=r'images/00000000\.png is \(2, 2\), .*labels/00000000\.png \(2, 3\)'):
+    sizes = r'labels/00000000\.png has 3x2 pixels, its image .*00000000\.png 2x2 .*draws the pair anew'
+    with pytest.raises(ValueError, match=sizes):
         folder.read(0)
     folder.label_path(0).write_bytes(folder.label_path(0).read_bytes()[:40])
     with pytest.raises(ValueError, match=r'labels/00000000\.png cannot be read as an image'):

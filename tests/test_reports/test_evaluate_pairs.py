@@ -17,14 +17,14 @@ from mmseg_pfdiff.data.metaldam.dataset import MetalDAMDataset
 from mmseg_pfdiff.metrics.fractions import fraction_errors
 from mmseg_pfdiff.metrics.pair_check import PairChecker
 from mmseg_pfdiff.metrics.real_tiles import held_out_tiles, training_tiles
-from mmseg_pfdiff.metrics.tile_sets import tile_sets
-from mmseg_pfdiff.numbers import shown
 from mmseg_pfdiff.pairs.folder import PairFolder
 from mmseg_pfdiff.pairs.rows import PairRow
 from mmseg_pfdiff.phases.fractions import phase_fractions
 from mmseg_pfdiff.reports.embedding import check_scikit_learn
 from mmseg_pfdiff.reports.fraction_plots import target_section
 from mmseg_pfdiff.reports.html import Section, page, table
+from mmseg_pfdiff.reports.tile_sets import tile_sets
+from mmseg_pfdiff.texts import shown
 
 from ..running import run_tool
 from .test_tables import rendered

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from mmseg_pfdiff.markdown import markdown_text
 from mmseg_pfdiff.reports.tables import ResultTable, markdown_lines, markdown_table
+from mmseg_pfdiff.texts import markdown_text
 
 HOSTILE = '<b>|a*b*_c_ `d`\n[x](y) ~~e~~ &lt; \\\\| $z$ <http://x> snake_case __init__'
 TEXT = st.text(st.one_of(st.characters(exclude_categories=['Cs', 'Cc']), st.sampled_from('\\`*_{}[]()<>#+-.!|~&$\n')))

@@ -3,9 +3,8 @@
 import argparse
 from pathlib import Path
 
-from mmseg_pfdiff.command_line import run_main
-from mmseg_pfdiff.data.class_shares import add_allow_absent
-from mmseg_pfdiff.data.layout import add_tiling_arguments
+from mmseg_pfdiff.command_line import add_conversion_arguments, run_main
+from mmseg_pfdiff.data.layout import TILINGS
 from mmseg_pfdiff.data.metaldam.convert import convert_release, format_notes, format_shares
 from mmseg_pfdiff.data.metaldam.dataset import MetalDAMDataset
 from mmseg_pfdiff.data.metaldam.splits import split_names
@@ -29,13 +28,12 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--url', help=f'where --download fetches it from ({MetalDAMDataset.url})')
     parser.add_argument('--sha256', help=f'checksum it must have ({MetalDAMDataset.sha256})')
-    add_tiling_arguments(parser)
+    add_conversion_arguments(parser, TILINGS)
     parser.add_argument(
         '--split',
         default='holdout5',
         help=f'{", ".join(split_names())}, or a folder with train.txt, val.txt and test.txt (%(default)s)',
     )
-    add_allow_absent(parser)
     args = parser.parse_intermixed_args()  # SOURCE may be left out, and options may stand between the two paths
     if bool(args.source) == args.download:
         parser.error('give either SOURCE or --download')

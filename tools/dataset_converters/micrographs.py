@@ -6,9 +6,9 @@ Usage: python tools/dataset_converters/micrographs.py data/mine --num-classes 3 
 import argparse
 from pathlib import Path
 
-from mmseg_pfdiff.command_line import run_main
-from mmseg_pfdiff.data.class_shares import add_allow_absent, format_shares
-from mmseg_pfdiff.data.layout import PARTS, add_tiling_arguments
+from mmseg_pfdiff.command_line import add_conversion_arguments, run_main
+from mmseg_pfdiff.data.class_shares import format_shares
+from mmseg_pfdiff.data.layout import PARTS, TILINGS
 from mmseg_pfdiff.data.micrographs import convert_micrographs, format_notes
 
 USES = dict(
@@ -32,8 +32,7 @@ def parse_args() -> argparse.Namespace:
             metavar=('IMAGES', 'LABELS'),
             help=f'folders of micrographs and of index images NAME.png (0..K-1, 255 = ignore) {USES[part]}',
         )
-    add_tiling_arguments(parser)
-    add_allow_absent(parser)
+    add_conversion_arguments(parser, TILINGS)
     return parser.parse_args()
 
 

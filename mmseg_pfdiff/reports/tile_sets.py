@@ -7,9 +7,11 @@ import torch
 from torch import Tensor
 
 from ..data.images import read_label_map
+from ..data.layout import tile_place
+from ..metrics.pair_check import PairChecker
+from ..metrics.real_tiles import RealTiles, cut_windows
 from ..phases.fractions import phase_fractions
-from .pair_check import PairChecker
-from .real_tiles import RealTiles, cut_windows
+from ..phases.labels import IGNORE_INDEX
 
 TRAIN, PAIRS = 'train', 'pairs'
 TITLES = {TRAIN: 'real, training', 'val': 'real, validation', 'test': 'real, test', PAIRS: 'synthetic'}
@@ -66,13 +68,13 @@ def tile_sets(checker: PairChecker) -> dict[str, TileSet]:
 
 
 def _real(tiles: RealTiles) -> tuple[Tensor, list[str]]:
-    """Label maps, and the micrograph in each name `MICROGRAPH_y0000_x0256`; a name of another form is its own."""
-    return tiles.labels, [name.rpartition('_y')[0] or name for name in tiles.names]
+    """Label maps, and the micrograph in the name of each tile; a name of another form is its own."""
+    return tiles.labels, [(tile_place(name) or (name,))[0] for name in tiles.names]
 
 
 def _tile_set(name: str, labels: Tensor, owners: list[str], num_classes: int) -> TileSet:
     """Tiles that are ignored throughout have no fractions, and are left out."""
-    known = (labels != 255).flatten(1).any(1)
+    known = (labels != IGNORE_INDEX).flatten(1).any(1)
     if not known.any():
         raise ValueError(f'The set "{TITLES[name]}" holds no labelled tile, so there is nothing to compare.')
     labels, owners = labels[known], list(np.array(owners)[known.numpy()])
