@@ -23,6 +23,7 @@ from .card import CARD_FILE, GeneratorCard, parse_card
 from .limits import UNFIT, check_settings, one_line, shown
 from .options import settings_with_options
 from .settings import build_from_settings
+from .weights import check_finite
 
 FORMAT_VERSION = 1
 INDEX_FILE = 'model_index.json'
@@ -43,16 +44,14 @@ def load_cascade(folder: str | Path, *, device: str = 'cpu', **options) -> PairC
         **options: Of :class:`PairCascade`: `exact`, `half`, `channels_last`, `compile`.
 
     Returns:
-        The cascade; its `card` is the folder's :class:`GeneratorCard`.
+        The cascade.
 
     Raises:
         FileNotFoundError: A file is missing.
         ValueError: Another format, classes that are not allowed, or files that do not fit each other.
     """
-    models, card = load_models(folder)
-    cascade = PairCascade(**models, device=device, **options)
-    cascade.card = card
-    return cascade
+    models, _ = load_models(folder)
+    return PairCascade(**models, device=device, **options)
 
 
 def load_models(
@@ -153,8 +152,7 @@ def _load_weights(net: nn.Module, path: Path, config_path: Path) -> None:
             raise ValueError(f'{path}: {name} must be floating-point numbers, got {weights.dtype}.')
         # A copy: tensors lie unaligned in the file, for which kernels may round differently.
         weights.data = weights.data.to(torch.float32, copy=True)
-        if not weights.isfinite().all():
-            raise ValueError(f'{path}: {name} holds numbers that are not finite; its training has diverged.')
+    check_finite(net.state_dict(), path)
 
 
 def _check_agreement(path: Path, built: Mapping[str, Any], class_name: str, changes: str) -> None:

@@ -8,7 +8,7 @@ from mmengine.config import Config
 from mmengine.model import BaseModel
 from mmengine.registry import init_default_scope
 
-from ..data.fraction_scan import dataset_classes, dataset_fractions
+from ..data.fraction_scan import TileFractions, TrainingTiles, dataset_classes
 from ..models.cascade import PairCascade
 from ..models.diffusion.base import PairDiffusion
 from ..models.diffusion.pf_diffseg import PFDiffSeg
@@ -19,10 +19,10 @@ from ..requests.base import RequestSource, Unconditional, build_requests
 from ..requests.table import RequestedFractions, parse_shares
 from ..requests.target_mean import FractionPlanner
 from .card import FRACTION_SETTINGS, GeneratorCard
-from .identity import canonical, describe_model
 from .load import load_models
 from .options import config_with_options, split_options
-from .weights import build_model, load_weights, model_class
+from .settings import canonical, describe_model
+from .weights import build_model, check_same_classes, load_weights, model_class
 
 STAGE_ORDER = 'model of a two-stage baseline. Give the mask model first, the image model with --image-config'
 # Each model: what it must be, and how the message about another one goes on.
@@ -157,36 +157,39 @@ def open_generator(
         files['image_model'] = (config_with_options(image_config, image_cfg_options, data=data), image_checkpoint)
     if sr_config:
         files['super_resolution'] = (config_with_options(sr_config, sr_cfg_options, data=data), sr_checkpoint)
-    models, identity = _load_models(files, sampler, steps)
-    return (_two_stages if image_config else _one_stage)(config, models, identity)
+    models, identity, trained = _load_models(files, sampler, steps)
+    tiles = TrainingTiles(training_set(config))
+    for name, classes in trained.items():
+        own_config, own_checkpoint = files[name]
+        # Where a checkpoint tells its classes, the data of its config may be others, or elsewhere.
+        classes = classes or dataset_classes(training_set(own_config)).classes
+        place = (f'the data set of {config.filename}', 'train_dataloader.dataset')
+        check_same_classes(f'{own_checkpoint} (of {own_config.filename})', classes, tiles.classes.classes, *place)
+    if image_config:
+        classes, palette = tiles.classes
+        return OpenedGenerator(models, classes, palette, Unconditional(classes), identity)
+    return _one_stage(config, tiles.fractions(), models, identity)
 
 
 def _load_models(
     files: Mapping[str, tuple[Config, str]], sampler: str | None, steps: int | None
-) -> tuple[dict[str, BaseModel | None], dict]:
-    """The models of configs and checkpoints, by their names, and what identifies each of them."""
+) -> tuple[dict[str, BaseModel | None], dict, dict[str, tuple[str, ...]]]:
+    """The models of files, by their names; what identifies each; and the classes it was trained on."""
     configs = [config for config, _ in files.values()]
     if (sampler or steps) and 'image_model' in files and not any(map(_draws_in_steps, configs)):
         kinds = ' nor '.join(str(config.model.get('type')) for config in configs)
         raise ValueError(f'Neither {kinds} draws with a sampler; leave out --sampler and --steps.')
-    models, identity = {}, {}
+    models, identity, trained = {}, {}, {}
     for name, (config, checkpoint) in files.items():
-        models[name] = _load_model(config, checkpoint, *KINDS[name], sampler, steps)
+        models[name], trained[name] = _load_model(config, checkpoint, *KINDS[name], sampler, steps)
         identity[name] = describe_model(models[name], config)
     for each in (models, identity):
         each.setdefault('super_resolution', None)
-    return models, identity
+    return models, identity, trained
 
 
-def _two_stages(config: Config, models: dict, identity: dict) -> OpenedGenerator:
-    """Two models, of which the first one's config names the classes."""
-    classes, palette = dataset_classes(training_set(config))
-    return OpenedGenerator(models, classes, palette, Unconditional(classes), identity)
-
-
-def _one_stage(config: Config, models: dict, identity: dict) -> OpenedGenerator:
+def _one_stage(config: Config, tiles: TileFractions, models: dict, identity: dict) -> OpenedGenerator:
     """A generator, with the fractions of the tiles that its config trains on."""
-    tiles = dataset_fractions(training_set(config))
     settings = config.get('fraction_sampler') or {}
     requests = build_requests(settings, tiles.classes, tiles.vectors)
     settings = canonical({key: value for key, value in settings.items() if key in FRACTION_SETTINGS})
@@ -210,14 +213,13 @@ def _open_folder(
 
 def _load_model(
     config: Config, checkpoint: str, kind: type, otherwise: str, sampler: str | None, steps: int | None
-) -> BaseModel:
-    """A model with its weights, the averaged ones where training kept them, and with the sampler asked for."""
+) -> tuple[BaseModel, tuple[str, ...]]:
+    """A model with its weights and the sampler asked for, and the classes that its checkpoint tells of."""
     settings = {}
     if _draws_in_steps(config):
         settings['sampler'] = resolve_sampler(config.model.get('sampler', 'ddim'), sampler, steps)
     model = build_model(config, kind, otherwise, **settings)
-    load_weights(model, checkpoint, config)
-    return model
+    return model, load_weights(model, checkpoint, config).classes
 
 
 def _draws_in_steps(config: Config) -> bool:

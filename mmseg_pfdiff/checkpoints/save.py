@@ -4,23 +4,24 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from safetensors import SafetensorError
 
-from ..files import TEMPORARY, write_atomically
+from ..files import TEMPORARY
 from ..folder_lock import locked_folder
+from ..json_files import write_json
 from ..models.cascade import PairCascade
 from ..models.diffusion.base import PairDiffusion
 from ..requests.base import RequestSource
 from ..version import __version__
 from .card import GeneratorCard
-from .identity import tensors_sha256
 from .limits import check_settings
 from .load import CONFIG_FILE, FORMAT_VERSION, INDEX_FILE, PARTS, UNET_FILE, WEIGHTS_FILE, load_models
 from .settings import read_settings
+from .weights import tensors_sha256
 
 
 def save_cascade(cascade: PairCascade, folder: str | Path, card: GeneratorCard) -> None:
@@ -120,11 +121,15 @@ def _write(cascade: PairCascade, folder: Path, card: GeneratorCard) -> None:
         # diffusers writes library and class of each part.
         **{name: ['mmseg_pfdiff' if kind else None, kind] for name, kind in classes.items()},
     )
-    _write_json(folder / INDEX_FILE, index)
+    write_json(folder / INDEX_FILE, index)
     again, _ = load_models(folder)
     for name, model in parts.items():
-        if model is not None and tensors_sha256(model) != tensors_sha256(again[name]):
+        if model is not None and _sha256(model) != _sha256(again[name]):
             raise OSError(f'{folder / name / WEIGHTS_FILE} was read back with other weights. Check the disk.')
+
+
+def _sha256(model: PairDiffusion) -> str:
+    return tensors_sha256(model.state_dict())
 
 
 def _write_part(model: PairDiffusion, folder: Path) -> None:
@@ -133,7 +138,7 @@ def _write_part(model: PairDiffusion, folder: Path) -> None:
         raise ValueError(f'{type(model).__name__} has weights outside its U-Net, which would be lost: {strays[:5]}.')
     settings = json.loads(json.dumps(read_settings(model)))
     check_settings(settings)
-    _write_json(folder / CONFIG_FILE, settings)
+    write_json(folder / CONFIG_FILE, settings)
     model.training_schedule.save_pretrained(folder / 'scheduler')
     try:
         # One file whatever its size: two would need an index.
@@ -180,7 +185,3 @@ def _flush(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-
-
-def _write_json(path: Path, content: Mapping) -> None:
-    write_atomically(path, json.dumps(content, indent=2).encode())

@@ -1,13 +1,16 @@
-"""Settings of a trained model: its constructor arguments, read from it, JSON-like, and a model built from them.
+"""Settings of a trained model, read from it and JSON-like; a model built from them; and its identity, made of them.
 
-The resolved config does not do for this: it lacks the defaults, so that equal networks would have several identities,
-and what was changed after building, such as the sampler. diffusers' ConfigMixin, too, keeps what a constructor was
-given, in whatever form, and not what the model became.
+Settings are the arguments of the constructor. The resolved config does not do for them: it lacks the defaults, so that
+equal networks would have several identities, and what was changed after building, such as the sampler. diffusers'
+ConfigMixin, too, keeps what a constructor was given, in whatever form, and not what the model became.
 """
 
 import inspect
 from collections.abc import Mapping
 from typing import Any
+
+from mmengine.config import Config
+from torch import nn
 
 from ..models.diffusion.base import PairDiffusion
 from ..models.diffusion.pf_diffseg import PFDiffSeg
@@ -16,6 +19,7 @@ from ..models.diffusion.super_resolution import PairSuperResolution
 from ..models.diffusion.unet import PairUNet
 from ..models.preprocessor import PairDataPreprocessor
 from .limits import UNFIT, one_line
+from .weights import tensors_sha256
 
 # Settings from a file may name these classes and no others.
 MODEL_CLASSES = {model.__name__: model for model in (PFDiffSeg, PairSuperResolution)}
@@ -100,6 +104,51 @@ def sampler_settings(sampler: Sampler) -> dict:
         **_arguments(sampler, known=dict(type=None), drop=('type',)),
         **sampler.scheduler_args,
     )
+
+
+def describe_model(model: nn.Module, config: Config | None = None) -> dict:
+    """The identity of a trained model in a pair folder, the same from a checkpoint as from an exported folder.
+
+    The settings are written out and not hashed as well, so that a folder made by other ones can say which:
+    `generator.settings.fraction_guidance is 1 there and 0.5 here`.
+
+    Args:
+        model: As loaded, on the CPU, before anything else is done with it.
+        config: Of the model; tells the settings of one that cannot be exported.
+
+    Returns:
+        JSON-like: `type`, its class; `settings`, the arguments it was built with, defaults included where the model
+        can be exported and as the config has them where not; `tensors_sha256` of its weights; and `sampler`, if it
+        has one.
+    """
+    sampler = getattr(model, 'sampler', None)
+    settings = dict(read_settings(model) if has_settings(model) else config.model)
+    for key in ('type', 'sampler'):
+        settings.pop(key, None)
+    described = dict(
+        type=type(model).__name__, settings=canonical(settings), tensors_sha256=tensors_sha256(model.state_dict())
+    )
+    return described if sampler is None else dict(described, sampler=canonical(sampler_settings(sampler)))
+
+
+def canonical(value: Any) -> Any:
+    """Settings in the one form that they have in a JSON file, however they were written.
+
+    Args:
+        value: Nested dicts, lists, tuples, numbers, texts, classes.
+
+    Returns:
+        Dicts with sorted keys, lists, numbers (whole ones as int: 1.0 and 1 are one setting), texts.
+    """
+    if isinstance(value, Mapping):
+        return {str(key): canonical(value[key]) for key in sorted(value, key=str)}
+    if isinstance(value, list | tuple):
+        return [canonical(item) for item in value]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    return f'{value.__module__}.{value.__qualname__}' if isinstance(value, type) else str(value)
 
 
 def _preprocessor_settings(preprocessor: PairDataPreprocessor) -> dict:

@@ -1,8 +1,12 @@
 """Models of configs, with the weights of checkpoints."""
 
-from collections.abc import Mapping
-from typing import Any
+import hashlib
+from collections.abc import Mapping, Sequence
+from itertools import zip_longest
+from pathlib import Path
+from typing import NamedTuple
 
+import torch
 from mmengine.config import Config
 from mmengine.runner.checkpoint import CheckpointLoader
 from mmseg.registry import MODELS
@@ -47,42 +51,126 @@ def model_class(config: Config) -> type[nn.Module] | None:
     return class_of(model.get('type'), MODELS) if isinstance(model, Mapping) else None
 
 
-def load_weights(model: nn.Module, checkpoint: str, config: Config) -> None:
-    """Gives a model its weights; averaged ones, where training kept them, as MMEngine stores them in `state_dict`.
+class TrainedWeights(NamedTuple):
+    """Content of a checkpoint.
+
+    Attributes:
+        state: The weights by name, without the prefix that a parallel training puts before; averaged ones, where
+            training kept them, as MMEngine stores them in `state_dict`.
+        classes: Names of the classes of the training data, in their order; empty where they were not noted.
+    """
+
+    state: Mapping[str, Tensor]
+    classes: tuple[str, ...]
+
+
+def read_weights(checkpoint: str) -> TrainedWeights:
+    """Reads a checkpoint; runs no code of it.
+
+    Args:
+        checkpoint: File written by `tools/train.py`, or of weights alone.
+
+    Returns:
+        The weights, on the CPU, and their classes.
+
+    Raises:
+        FileNotFoundError: No such checkpoint.
+        ValueError: It holds no weights.
+    """
+    content = CheckpointLoader.load_checkpoint(str(checkpoint), map_location='cpu')
+    state = content.get('state_dict', content) if isinstance(content, Mapping) else None
+    if not isinstance(state, Mapping) or not any(isinstance(value, Tensor) for value in state.values()):
+        raise ValueError(
+            f'{checkpoint} is a {type(content).__name__} that holds no weights by name. Give a checkpoint that '
+            'tools/train.py wrote.'
+        )
+    if all(str(name).startswith(PARALLEL) for name in state):
+        state = {str(name).removeprefix(PARALLEL): value for name, value in state.items()}
+    classes = content
+    for key in ('meta', 'dataset_meta', 'classes'):
+        classes = classes.get(key) if isinstance(classes, Mapping) else None
+    return TrainedWeights(state, tuple(map(str, classes)) if isinstance(classes, list | tuple) else ())
+
+
+def load_weights(model: nn.Module, checkpoint: str, config: Config) -> TrainedWeights:
+    """Gives a model its weights.
 
     Args:
         model: Built from the config.
-        checkpoint: File written by `tools/train.py`.
+        checkpoint: As of :func:`read_weights`.
         config: For the message.
+
+    Returns:
+        What the checkpoint holds.
 
     Raises:
         FileNotFoundError: No such checkpoint.
         ValueError: It holds no weights, is of another network, or has numbers that are not finite.
     """
-    weights = _weights(CheckpointLoader.load_checkpoint(str(checkpoint), map_location='cpu'), checkpoint)
+    weights = read_weights(checkpoint)
     try:
-        model.load_state_dict(weights)
+        model.load_state_dict(weights.state)
     except (AttributeError, RuntimeError, TypeError) as error:
         raise ValueError(
             f'{checkpoint} does not fit the network of {config.filename}: {str(error)[:400]}... '
             'Give the config the checkpoint was trained with, and the same --cfg-options.'
         ) from error
-    for name, values in model.state_dict().items():
+    check_finite(model.state_dict(), checkpoint)
+    return weights
+
+
+def check_finite(state: Mapping[str, Tensor], place: str | Path) -> None:
+    """Refuses weights of a training that has diverged.
+
+    Args:
+        state: Weights by name.
+        place: Where they were read, for the message.
+
+    Raises:
+        ValueError: Numbers that are not finite.
+    """
+    for name, values in state.items():
         if not values.isfinite().all():
             raise ValueError(
-                f'{checkpoint}: {name} holds numbers that are not finite; its training has diverged. Give an earlier '
+                f'{place}: {name} holds numbers that are not finite; its training has diverged. Give an earlier '
                 'checkpoint, or train anew with a lower learning rate.'
             )
 
 
-def _weights(content: Any, checkpoint: str) -> Mapping[str, Tensor]:
-    """The weights by name in the content of a checkpoint, without the prefix that a parallel training put before."""
-    state = content.get('state_dict', content) if isinstance(content, Mapping) else None
-    if not isinstance(state, Mapping) or not any(isinstance(value, Tensor) for value in state.values()):
-        kind = type(content).__name__
+def check_same_classes(checkpoint: str, trained: Sequence[str], classes: Sequence[str], place: str, key: str) -> None:
+    """Sees that a network tells the classes apart that a data set has, in the same order.
+
+    Args:
+        checkpoint: Its name, for the message.
+        trained: Classes that it was trained on; empty where nobody knows them.
+        classes: Those of the data set; empty likewise.
+        place: The data set, for the message.
+        key: Of the data set in its config.
+
+    Raises:
+        ValueError: It was trained on others, or on the same in another order.
+    """
+    pairs = enumerate(zip_longest(trained, classes)) if trained and classes else ()
+    differing = [f'class {k} is {there} there and {here} here' for k, (there, here) in pairs if here != there]
+    if differing:
         raise ValueError(
-            f'{checkpoint} is a {kind} that holds no weights by name. Give a checkpoint that tools/train.py wrote.'
+            f'{checkpoint} was trained on other classes than {place} has: {", ".join(differing)}. Give one that was '
+            f'trained on the same classes in the same order. Where they merely have other names, give {place} those of '
+            f'the checkpoint: --cfg-options "{key}.metainfo.classes=({",".join(trained)})"'
         )
-    if not all(str(name).startswith(PARALLEL) for name in state):
-        return state
-    return {str(name).removeprefix(PARALLEL): value for name, value in state.items()}
+
+
+def tensors_sha256(state: Mapping[str, Tensor]) -> str:
+    """SHA-256 of weights and buffers: names, dtypes, shapes and values, in the order of the names.
+
+    Args:
+        state: By name, on any device.
+
+    Returns:
+        Hexadecimal digits.
+    """
+    digest = hashlib.sha256()
+    for name, tensor in sorted(state.items()):
+        digest.update(f'{name} {tensor.dtype} {tuple(tensor.shape)}\n'.encode())
+        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+    return digest.hexdigest()

@@ -3,23 +3,24 @@
 import copy
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-import torch
 from mmengine.config import Config, ConfigDict
 from mmengine.runner import Runner
-from mmengine.runner.checkpoint import CheckpointLoader
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS, METRICS
-from torch import Tensor, nn
+from torch import nn
 from torch.utils.data import Dataset
 
+from ..checkpoints.weights import check_same_classes, read_weights, tensors_sha256
 from ..data.config_data_sets import inner_data_sets
 from ..metrics.fractions import PhaseFractionMetric
 from ..metrics.predictions import MicrographNames
 from ..metrics.segmentation import MicrographIoUMetric
 from .run_checks import data_folder
+
+TTA_EXAMPLE = 'configs/_base_/datasets/metaldam_256x256.py'
 
 
 class TestedMicrographs:
@@ -54,9 +55,6 @@ class TestedMicrographs:
         self.labels: list[str | None] = [info.get('seg_map_path') for info in infos]
         names = MicrographNames(self.root)
         self.names = [names.add(image) for image in self.images]
-
-
-TTA_EXAMPLE = 'configs/_base_/datasets/metaldam_256x256.py'
 
 
 def use_augmentation(config: Config) -> None:
@@ -174,19 +172,17 @@ def check_weights(runner: Runner, checkpoint: str) -> str:
         ValueError: It is none, or of another network, which mmengine would test with random weights, or of other
             classes.
     """
-    loaded = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu')
-    state = loaded.get('state_dict', loaded) if isinstance(loaded, dict) else {}
-    state = {name.removeprefix('module.'): weight for name, weight in state.items() if isinstance(weight, Tensor)}
+    state, classes = read_weights(checkpoint)
     needed = {name: weight.shape for name, weight in _network(runner.model).state_dict().items()}
-    unfit = sorted(name for name, shape in needed.items() if name not in state or state[name].shape != shape)
+    unfit = sorted(name for name, shape in needed.items() if getattr(state.get(name), 'shape', None) != shape)
     if unfit:
         raise ValueError(
             f'{checkpoint} does not fit the network of the config: {len(unfit)} of its weights are missing or of '
             f'another shape, {unfit[0]} for one. Give the checkpoint that was trained with this config.'
         )
-    meta = (loaded.get('meta') or {}) if 'state_dict' in loaded else {}
-    check_classes_of_weights(checkpoint, meta, getattr(runner.test_dataloader.dataset, 'metainfo', {}))
-    return weights_sha256({name: state[name] for name in needed})
+    tested = getattr(runner.test_dataloader.dataset, 'metainfo', {}).get('classes') or ()
+    check_same_classes(checkpoint, classes, tested, 'the test part', 'test_dataloader.dataset')
+    return tensors_sha256({name: state[name] for name in needed})
 
 
 def _network(model: nn.Module) -> nn.Module:
@@ -194,37 +190,3 @@ def _network(model: nn.Module) -> nn.Module:
     while isinstance(getattr(model, 'module', None), nn.Module):
         model = model.module
     return model
-
-
-def check_classes_of_weights(checkpoint: str, meta: Mapping, tested: Mapping) -> None:
-    """Sees that a network tells the classes apart that a data set has, in the same order.
-
-    Args:
-        checkpoint: Its name, for the message.
-        meta: What its training noted beside the weights; `dataset_meta` may be missing.
-        tested: Meta information of the data set.
-
-    Raises:
-        ValueError: It was trained on others.
-    """
-    trained, there = (list(known.get('classes') or ()) for known in (meta.get('dataset_meta') or {}, tested))
-    if trained and there and trained != there:
-        raise ValueError(
-            f'{checkpoint} was trained on the classes {", ".join(trained)}; the test part has {", ".join(there)}. '
-            'Where they merely have other names, give the test part those of the checkpoint: --cfg-options '
-            f'"test_dataloader.dataset.metainfo.classes=({",".join(trained)})"'
-        )
-
-
-def weights_sha256(state: Mapping[str, Tensor]) -> str:
-    """SHA-256 of weights and their names, whatever file they come from.
-
-    Args:
-        state: Name -> tensor on the CPU.
-    """
-    digest = hashlib.sha256()
-    for name in sorted(state):
-        weight = state[name]
-        digest.update(f'{name} {weight.dtype} {tuple(weight.shape)}'.encode())
-        digest.update(weight.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()

@@ -95,7 +95,7 @@ def test_a_sampler_may_be_chosen_anew(saved):
 
 
 def test_the_card_comes_back(saved):
-    card, again = make_card(), load_cascade(saved).card
+    card, again = make_card(), load_models(saved)[1]
     assert again.classes == card.classes and again.palette == card.palette and again.data == card.data
     assert torch.equal(again.vectors, card.vectors)
     for index in range(5):

@@ -6,7 +6,7 @@ import uuid
 import pytest
 import torch
 from mmengine.config import Config
-from mmseg.registry import TASK_UTILS
+from mmseg.registry import MODELS, TASK_UTILS
 
 from mmseg_pfdiff.checkpoints.open import open_generator
 from mmseg_pfdiff.requests.base import FractionRequest
@@ -139,6 +139,53 @@ def test_checkpoints_without_weights_or_with_diverged_ones_are_named(random_gene
     torch.save(dict(state_dict=state), path)
     with pytest.raises(ValueError, match=rf'odd\.pth: {name} holds numbers that are not finite; its training has'):
         open_generator(config, str(path))
+
+
+SWAPPED = ['matrix', 'martensite_austenite', 'austenite', 'defect']
+
+
+def test_models_of_the_same_classes_in_another_order_are_refused(random_generators, tmp_path):
+    generator, sr_checkpoint = list(map(str, random_generators[:2])), str(random_generators[3])
+    sr = Config.fromfile(random_generators[2])
+    sr.train_dataloader.dataset.metainfo = dict(classes=SWAPPED)
+    sr.dump(tmp_path / 'swapped.py')
+    message = 'class 1 is martensite_austenite there and austenite here, class 2 is austenite there and martensite_'
+    with pytest.raises(
+        ValueError, match=rf'pth \(of .*swapped\.py\) was trained on other .*tiny-64x64\.py has: {message}'
+    ):
+        open_generator(*generator, sr_config=str(tmp_path / 'swapped.py'), sr_checkpoint=sr_checkpoint)
+    # A checkpoint knows its classes best: those of its config may have been changed since, or be those of --data.
+    content = torch.load(sr_checkpoint) | dict(meta=dict(dataset_meta=dict(classes=SWAPPED)))
+    torch.save(content, tmp_path / 'swapped.pth')
+    files = dict(sr_config=str(random_generators[2]), sr_checkpoint=str(tmp_path / 'swapped.pth'))
+    with pytest.raises(
+        ValueError, match=rf'swapped\.pth .*{message}.*metainfo\.classes=\(matrix,martensite_austenite,'
+    ):
+        open_generator(*generator, **files)
+    torch.save(dict(content, state_dict=torch.load(generator[1])['state_dict']), tmp_path / 'first.pth')
+    with pytest.raises(ValueError, match=rf'first\.pth .*{message}'):
+        open_generator(generator[0], str(tmp_path / 'first.pth'))
+    renamed = {'train_dataloader.dataset.metainfo.classes': SWAPPED}
+    opened = open_generator(generator[0], str(tmp_path / 'first.pth'), cfg_options=renamed, **files)
+    assert opened.classes == tuple(SWAPPED)
+
+
+def test_a_mask_and_an_image_model_must_know_the_same_classes(demo_data, tmp_path):
+    files = []
+    for name in ('mask', 'image'):
+        config = Config.fromfile(ROOT / f'configs/small/seg-guided-{name}_tiny-64x64.py')
+        config.model.unet = dict(block_out_channels=(8, 16), layers_per_block=1, norm_num_groups=4)
+        config.train_dataloader.dataset.data_root = str(demo_data)
+        if name == 'image':
+            config.train_dataloader.dataset.metainfo = dict(classes=SWAPPED)
+        config.dump(tmp_path / f'{name}.py')
+        torch.save(MODELS.build(config.model).state_dict(), tmp_path / f'{name}.pth')
+        files += [str(tmp_path / f'{name}.py'), str(tmp_path / f'{name}.pth')]
+    opening = dict(zip(('source', 'checkpoint', 'image_config', 'image_checkpoint'), files, strict=True))
+    with pytest.raises(ValueError, match=r'image\.pth .* class 1 is martensite_austenite there and austenite here'):
+        open_generator(**opening)
+    same = {'train_dataloader.dataset.metainfo.classes': SWAPPED}
+    assert open_generator(**opening, cfg_options=same).classes == tuple(SWAPPED)
 
 
 def test_a_source_of_fractions_of_another_package_draws_but_is_not_exported(random_generators, tmp_path):

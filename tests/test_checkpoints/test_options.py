@@ -123,7 +123,7 @@ def test_each_stage_of_a_baseline_takes_its_options(demo_data, tmp_path):
         torch.save(MODELS.build(config.model).state_dict(), tmp_path / f'{name}.pth')
         files += [str(CONFIGS / f'{name}_tiny-64x64.py'), str(tmp_path / f'{name}.pth')]
     stages = dict(zip(('source', 'checkpoint', 'image_config', 'image_checkpoint'), files, strict=True))
-    stages |= dict(cfg_options=options, image_cfg_options=small)
+    stages |= dict(cfg_options=options, image_cfg_options=small, data=str(demo_data))
     opened = open_generator(**stages)
     assert {name: model and model.data_preprocessor.size for name, model in opened.models.items()} == dict(
         mask_model=32, image_model=32, super_resolution=None

@@ -4,7 +4,8 @@ import pytest
 from mmengine.config import Config
 from mmengine.dataset import RepeatDataset
 
-from mmseg_pfdiff.engine.run_checks import check_run, class_counts, class_names
+from mmseg_pfdiff.engine.run_checks import check_run, class_names
+from mmseg_pfdiff.models.own_data import class_counts
 
 from ..running import ROOT, run_tool
 from .toy import train

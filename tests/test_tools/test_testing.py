@@ -242,7 +242,7 @@ def test_a_conversion_that_was_stopped_is_not_tested(segmentor, data, tmp_path):
 def test_weights_of_other_classes_are_refused(segmentor, data, tmp_path):
     config = Config.fromfile(segmentor[0])
     weights = save_weights(config, tmp_path / 'other.pth', classes=('austenite', 'matrix', *CLASSES[2:]))
-    with pytest.raises(SystemExit, match=r'other classes than the test part has: class 0 is austenite there and matrix'):
+    with pytest.raises(SystemExit, match='other classes than the test part has: class 0 is austenite there and matrix'):
         run_test((segmentor[0], weights), data, tmp_path / 'work')
     run_test(
         (segmentor[0], weights), data, tmp_path / 'work',
