@@ -1,4 +1,4 @@
-"""Comparisons of the smallest networks, done by Snakemake, or in processes that need not import anything."""
+"""Comparisons of the smallest networks, and their tasks in processes that need not import anything."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ from mmseg_pfdiff.comparison.scheduling import sync_marks, write_tasks
 from mmseg_pfdiff.comparison.summary import summarise
 from mmseg_pfdiff.comparison.workbench import Workbench
 
-from .running import ROOT, SMALL_SEGMENTOR
+from .running import ROOT, SMALL_SEGMENTOR, forget_last_run
 
 NOT_IN_WORKERS = {
     f'{part}_dataloader.{key}': value
@@ -70,6 +70,7 @@ def write_plan(path: Path, root: Path, **fields) -> Path:
 
 def do_task(tasks: Path, name: str) -> None:
     """Does a task, as the job of Snakemake does. For a process without threads, as those of `forked.start`."""
+    forget_last_run()
     Job(json.loads(tasks.read_text()), name).run()
 
 

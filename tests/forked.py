@@ -11,6 +11,12 @@ from pathlib import Path
 
 import torch
 
+# All that the tools import: a process is forked within milliseconds, while importing takes it ten seconds.
+import mmseg_pfdiff.comparison.report
+import mmseg_pfdiff.comparison.workbench
+import mmseg_pfdiff.metrics.pair_check
+import mmseg_pfdiff.reports.evaluation_page  # noqa: F401
+
 CONTEXT = multiprocessing.get_context('forkserver')
 CONTEXT.set_forkserver_preload([__name__])
 gc.freeze()  # see conftest.py

@@ -1,4 +1,5 @@
 import json
+import subprocess
 
 import pytest
 
@@ -84,3 +85,16 @@ def test_the_command(options, expected, tmp_path):
         where = command.index('--profile')
         assert command[where + 1] == str(profiles / expected[1]) and (profiles / expected[1] / 'config.yaml').exists()
         assert command.count('--profile') == 1
+
+
+def test_snakemake_finds_a_rule_for_every_task(bench):
+    tasks = write_tasks(bench, ROOT / 'tools')
+    command = snakemake_command(tasks, bench.work_dir, ['--cores', '2', '--dry-run', '--printshellcmds'])
+    listed = subprocess.run(command, capture_output=True, text=True, check=True)
+    commands = [line.split() for line in (listed.stdout + listed.stderr).splitlines() if '-m mmseg_pfdiff' in line]
+    in_order = [words[words.index(str(tasks)) + 1] for words in commands]
+    jobs = [task for task in bench.tasks if task.kind != 'choice']
+    assert sorted(in_order) == sorted(task.name for task in jobs)
+    for task in jobs:
+        assert all(in_order.index(name) < in_order.index(task.name) for name in task.needs if name in in_order)
+    assert 'marks/choices/demo/unet_r18/pf-diffseg.json' in listed.stdout + listed.stderr

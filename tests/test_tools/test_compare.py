@@ -1,11 +1,10 @@
 """A comparison by its command line, with networks as small as they get."""
 
 import json
+import os
 import re
 import shutil
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
@@ -17,7 +16,7 @@ from mmseg_pfdiff.pairs.folder import PairFolder
 
 from ..comparing import compare, do_task, write_plan
 from ..forked import kill, start
-from ..running import ROOT, run_tool
+from ..running import run_tool
 
 REAL = 'runs/demo/unet_r18/real/x0/seed0'
 RUN = 'runs/demo/unet_r18/pf-diffseg/x1/seed0'
@@ -26,27 +25,28 @@ TESTED = 'tests/demo/unet_r18/pf-diffseg/seed0'
 
 def command(root):
     """What a user types, for two jobs at a time."""
-    tool = [sys.executable, str(ROOT / 'tools/compare.py')]
-    return [*tool, str(root / 'small.py'), '--work-dir', str(root / 'work'), '--cores', '2']
+    return ['compare.py', str(root / 'small.py'), '--work-dir', str(root / 'work'), '--cores', '2']
 
 
 @pytest.fixture(scope='module')
 def finished(demo_data, tmp_path_factory):
-    """The folder of a comparison that Snakemake has done."""
+    """The folder of a comparison that is done."""
     root = tmp_path_factory.mktemp('comparison')
     write_plan(root / 'small.py', demo_data)
-    ended = subprocess.run(command(root), capture_output=True, text=True)
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert f'The report is {root}/work/report/index.html' in ended.stdout
+    compare_to_end(root, 'small.py')
     return root
 
 
-def compare_to_end(root, plan):
-    """Works a comparison off in a process that has imported everything."""
-    log = root / 'compare.log'
-    process = start(log, compare, root / plan, root / 'work')
+def do_to_end(log, function, *arguments):
+    """Does something in a process that has imported everything."""
+    process = start(log, function, *arguments)
     process.join()
     assert not process.exitcode, log.read_text(errors='replace')
+
+
+def compare_to_end(root, plan):
+    """Works a comparison off."""
+    do_to_end(root / 'compare.log', compare, root / plan, root / 'work')
 
 
 def tables(work_dir):
@@ -86,32 +86,24 @@ def test_the_report_holds_what_the_tests_measured(finished):
     assert chosen['ratio'] == best_ratio({1: chosen['validation']['1']}) == 1
 
 
-def test_a_second_call_does_nothing(finished):
-    work = finished / 'work'
-    before = {path: path.stat().st_mtime_ns for path in (work / 'state').glob('**/record.json')}
-    ended = subprocess.run(command(finished), capture_output=True, text=True, check=True)
-    assert '6 of 6 tasks are done' in ended.stdout and 'Nothing to be done' in ended.stdout + ended.stderr
-    assert {path: path.stat().st_mtime_ns for path in (work / 'state').glob('**/record.json')} == before
-
-
 def wait_for(condition, is_running):
     while not condition():
         assert is_running(), 'the comparison ended before it could be stopped'
         time.sleep(0.02)
 
 
-def test_stopped_and_killed_in_a_run_it_ends_with_the_same_tables(finished, capsys):
+def test_stopped_and_killed_in_a_run_snakemake_ends_with_the_same_tables(finished, capfd):
     work = finished / 'work'
     before = tables(work)
     for name in (RUN, TESTED, 'report'):
         shutil.rmtree(work / name)
         shutil.rmtree(work / 'state' / name, ignore_errors=True)
 
-    process = subprocess.Popen(command(finished), stdout=subprocess.PIPE, text=True)
-    wait_for((work / f'state/{RUN}/record.json').exists, lambda: process.poll() is None)
-    process.send_signal(signal.SIGTERM)
-    said = process.communicate()[0]
-    assert 'the same command goes on' in said
+    process = start(finished / 'stopped.log', run_tool, *command(finished))
+    wait_for((work / f'state/{RUN}/record.json').exists, process.is_alive)
+    os.kill(process.pid, signal.SIGTERM)
+    process.join()
+    assert 'the same command goes on' in (finished / 'stopped.log').read_text()
     assert 'made' not in record(work, RUN)
 
     process = start(finished / 'killed.log', do_task, work / 'state/tasks.json', RUN)
@@ -120,12 +112,23 @@ def test_stopped_and_killed_in_a_run_it_ends_with_the_same_tables(finished, caps
     assert 'made' not in record(work, RUN)
 
     run_tool('compare.py', finished / 'small.py', '--work-dir', work, '--dry-run')
-    said = capsys.readouterr().out
+    said = capfd.readouterr().out
     assert '4 of 6 tasks are done' in said and f'to do {RUN} (2 epochs):' in said
-    compare_to_end(finished, 'small.py')
+    do_to_end(finished / 'resumed.log', do_task, work / 'state/tasks.json', RUN)
+    run_tool(*command(finished))
+    assert f'The report is {work}/report/index.html' in capfd.readouterr().out
     logs = ' '.join(path.read_text() for path in (work / RUN).glob('*/*.log'))
     assert re.search('resumed epoch: [12]', logs)  # of 2, the second where the kill came late
     assert tables(work) == before
+
+
+def test_a_further_call_does_nothing(finished, capfd):
+    work = finished / 'work'
+    before = {path: path.stat().st_mtime_ns for path in (work / 'state').glob('**/record.json')}
+    run_tool(*command(finished))
+    said = capfd.readouterr()
+    assert '6 of 6 tasks are done' in said.out and 'Nothing to be done' in said.out + said.err
+    assert {path: path.stat().st_mtime_ns for path in (work / 'state').glob('**/record.json')} == before
 
 
 @pytest.fixture
