@@ -116,8 +116,8 @@ def snakemake_command(tasks: Path, work_dir: Path, options: Sequence[str]) -> li
     if str(HERE / 'profiles/gpus') in options:
         options += ['--resources', f'gpu={len(gpus())}']
     command = [sys.executable, '-m', 'snakemake', '--snakefile', str(HERE / 'Snakefile'), '--directory', str(work_dir)]
-    # Our own locks end with their process, whatever ends it. Marks, which come whole, alone say what is to be done: of a
-    # job that Snakemake left at work, and that has ended since, it would else run that job alone and nothing after it.
+    # Our own locks end with their process, whatever ends it. Marks, which come whole, alone say what is to be done:
+    # else Snakemake would run a job that it once left at work, and that has ended since, and nothing that needs it.
     command += ['--config', f'tasks={tasks}', '--rerun-triggers', 'mtime', '--ignore-incomplete', '--nolock']
     return [*command, '--show-failed-logs', *options]
 
