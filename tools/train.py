@@ -43,8 +43,8 @@ def main() -> None:
     check_run(config, ['train', 'val'])
     leader = process_rank(config.launcher) == 0
     if leader:
-        check_label_maps([(config.get(f'{part}_dataloader') or {}).get('dataset') for part in ('train', 'val')])
-        check_generator(config)
+        scan = check_label_maps([(config.get(f'{part}_dataloader') or {}).get('dataset') for part in ('train', 'val')])
+        check_generator(config, scan.fractions)
     resume = args.resume or bool(config.get('resume'))
     config.resume = False  # what is written to the work dir, with the rest of the config, is how to train it
     with locked_folder(config.work_dir, leader), failures_named(config.work_dir):

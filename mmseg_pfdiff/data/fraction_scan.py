@@ -62,6 +62,20 @@ class _Source(NamedTuple):
     dataset: Any
 
 
+class _Sample(NamedTuple):
+    """A label map: its data set, its index there, its path, and what it is known by, see :func:`label_key`."""
+
+    dataset: Any
+    index: int
+    path: str
+    key: tuple[str, str]
+
+
+def label_key(config: Mapping, path: str) -> tuple[str, str]:
+    """What tells a label map, read as a config of a data set says, from any other."""
+    return str(config), os.path.realpath(path)
+
+
 def dataset_classes(config: Mapping) -> TileClasses:
     """Classes and palette of the data sets in a config, whatever wraps them; no tile is read.
 
@@ -114,17 +128,30 @@ class TrainingTiles:
         self.classes = _common_classes(self._sources)
 
     @cached_property
-    def samples(self) -> list[tuple[Any, int, str]]:
-        """Data set, index in it and path of each label map, each map once."""
+    def samples(self) -> list[_Sample]:
+        """The label maps, each once."""
         return _samples(self._sources)
 
-    def fractions(self) -> TileFractions:
-        """Reads and measures the label maps, as :func:`dataset_fractions` does."""
-        vectors = []
-        for dataset, index, path in progress(self.samples, 'phase fractions of the training tiles', unit='tile'):
-            label = read_label(dataset, index, path)
-            if (label != IGNORE_INDEX).any():
-                vectors.append(_measured(label, len(self.classes.classes), path))
+    def fractions(self, known: Mapping[tuple[str, str], Tensor | None] | None = None) -> TileFractions:
+        """Reads and measures the label maps, as :func:`dataset_fractions` does.
+
+        Args:
+            known: :func:`label_key` -> :func:`label_fractions` of label maps that need not be read again.
+
+        Returns:
+            Classes, palette and fractions.
+
+        Raises:
+            FileNotFoundError, ValueError: As :func:`dataset_fractions`.
+        """
+        known, measured = known or {}, []
+        for sample in progress(self.samples, 'phase fractions of the training tiles', unit='tile'):
+            if sample.key in known:
+                measured.append(known[sample.key])
+            else:
+                label = read_label(sample.dataset, sample.index, sample.path)
+                measured.append(label_fractions(label, len(self.classes.classes), sample.path))
+        vectors = [vector for vector in measured if vector is not None]
         if not vectors:
             names = ', '.join(_name(source.config) for source in self._sources)
             raise ValueError(f'{names}: there is no label map with a pixel that is not ignored to take fractions from.')
@@ -192,8 +219,8 @@ def _common_classes(sources: Sequence[_Source]) -> TileClasses:
     return first
 
 
-def _samples(sources: Sequence[_Source]) -> list[tuple[Any, int, str]]:
-    """Data set, index in it and path of each label map, without those that an earlier data set holds too."""
+def _samples(sources: Sequence[_Source]) -> list[_Sample]:
+    """The label maps of data sets, without those that an earlier data set holds too."""
     samples, seen = [], set()
     for config, dataset in sources:
         if config.get('data_root'):
@@ -202,8 +229,9 @@ def _samples(sources: Sequence[_Source]) -> list[tuple[Any, int, str]]:
             dataset.serialize_data = False  # it packs the list for worker processes, of which there are none
             dataset.full_init()
             paths = [dataset.get_data_info(index)['seg_map_path'] for index in range(len(dataset))]
-        samples += [(dataset, n, path) for n, path in enumerate(paths) if os.path.realpath(path) not in seen]
-        seen.update(map(os.path.realpath, paths))
+        own = [_Sample(dataset, n, path, label_key(config, path)) for n, path in enumerate(paths)]
+        samples += [sample for sample in own if sample.key[1] not in seen]
+        seen.update(sample.key[1] for sample in own)
     return samples
 
 
@@ -220,7 +248,22 @@ def read_label(dataset: Any, index: int, path: str) -> Tensor:
     return label
 
 
-def _measured(label: Tensor, num_classes: int, path: str) -> Tensor:
+def label_fractions(label: Tensor, num_classes: int, path: str) -> Tensor | None:
+    """The phase fractions of a label map.
+
+    Args:
+        label: (H, W), any integer dtype, values 0..K-1 or 255.
+        num_classes: K.
+        path: Of its file, for messages.
+
+    Returns:
+        (K,) float64; None if all of it is ignored.
+
+    Raises:
+        ValueError: A value that is neither a class nor ignored.
+    """
+    if not (label != IGNORE_INDEX).any():
+        return None
     try:
         return phase_fractions(label, num_classes)
     except ValueError as error:

@@ -6,15 +6,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from mmcv.transforms import LoadImageFromFile
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS, TRANSFORMS
+from torch import Tensor
 
 from ..phases.labels import IGNORE_INDEX
 from ..progress import progress
 from ..registry import class_of
 from .config_data_sets import data_set_class, inner_data_sets
-from .fraction_scan import loads_labels, read_label
+from .fraction_scan import label_fractions, label_key, loads_labels, read_label
 from .images import image_size
 from .layout import DataError, list_names
 from .transforms import check_same_size
@@ -24,17 +26,31 @@ MAX_SCANNED = 20_000
 SHOWN_VALUES = 8
 
 
+class LabelScan(NamedTuple):
+    """What a scan of label maps found.
+
+    Attributes:
+        number: Of label maps that were read.
+        fractions: :func:`label_key` -> (K,) float64 phase fractions, None for a map that is wholly ignored. Those of
+            data sets without classes are left out.
+    """
+
+    number: int
+    fractions: dict[tuple[str, str], Tensor | None]
+
+
 class _Pair(NamedTuple):
-    """An image and its label map: where they stand, and what is expected of them."""
+    """An image and its label map: where they stand, what is expected of them, and what the label map is known by."""
 
     dataset: Any
     index: int
     image: str
     label: str
     image_is_read: bool
+    key: tuple[str, str]
 
 
-def check_label_maps(datasets: Sequence[Any], most: int = MAX_SCANNED) -> int:
+def check_label_maps(datasets: Sequence[Any], most: int = MAX_SCANNED) -> LabelScan:
     """Reads the label maps of data sets and the headers of their images, each once, and refuses what does not fit.
 
     Looked at are mmseg's data sets, whatever wraps them, with the step of their own pipeline that loads label maps;
@@ -46,7 +62,7 @@ def check_label_maps(datasets: Sequence[Any], most: int = MAX_SCANNED) -> int:
         most: Number of label maps that are read at most.
 
     Returns:
-        Number of label maps that were read.
+        The number of label maps that were read, and their phase fractions.
 
     Raises:
         DataError: Label maps are missing, cannot be read, hold values that are no class, or differ in size from their
@@ -60,15 +76,18 @@ def check_label_maps(datasets: Sequence[Any], most: int = MAX_SCANNED) -> int:
             pairs.setdefault((os.path.realpath(pair.image), os.path.realpath(pair.label)), pair)
     if len(pairs) > most:
         print(f'The {len(pairs)} label maps are not read beforehand, as they are more than {most}.')
-        return 0
-    looked_at = (_problem(pair) for pair in progress(pairs.values(), 'label maps', unit='file', disable=not pairs))
+        return LabelScan(0, {})
+    fractions = {}
+    looked_at = (
+        _problem(pair, fractions) for pair in progress(pairs.values(), 'label maps', unit='file', disable=not pairs)
+    )
     problems = [problem for problem in looked_at if problem]
     if problems:
         raise DataError(
             f'{len(problems)} of {len(pairs)} label maps cannot be used: {list_names(problems)}. Take label maps that '
             'belong to the images and hold one class index a pixel, or convert the data or generate the pairs anew.'
         )
-    return len(pairs)
+    return LabelScan(len(pairs), fractions)
 
 
 def _pairs(config: Mapping) -> Iterator[_Pair]:
@@ -85,7 +104,8 @@ def _pairs(config: Mapping) -> Iterator[_Pair]:
     for index in range(len(dataset)):
         info = dataset.get_data_info(index)
         if info.get('seg_map_path') and '://' not in info['seg_map_path']:
-            yield _Pair(dataset, index, info['img_path'], info['seg_map_path'], image_is_read)
+            path = info['seg_map_path']
+            yield _Pair(dataset, index, info['img_path'], path, image_is_read, label_key(config, path))
 
 
 def _loads_images(step: Any) -> bool:
@@ -96,8 +116,8 @@ def _loads_images(step: Any) -> bool:
     )
 
 
-def _problem(pair: _Pair) -> str | None:
-    """What is wrong with a label map, or with its image's size."""
+def _problem(pair: _Pair, fractions: dict[tuple[str, str], Tensor | None]) -> str | None:
+    """The fault of a label map, or of its image's size; the phase fractions of one without are put to the others'."""
     for path, what in ((pair.label, 'label map'), (pair.image, 'image')):
         if not Path(path).is_file():
             return f'the {what} {path} is missing'
@@ -108,7 +128,10 @@ def _problem(pair: _Pair) -> str | None:
             check_same_size(label.shape, pair.label, size, pair.image)
     except ValueError as error:
         return str(error).rstrip('.')
-    return _strange_values(label, pair)
+    strange = _strange_values(label, pair)
+    if strange is None and (classes := pair.dataset.metainfo.get('classes')):
+        fractions[pair.key] = label_fractions(torch.from_numpy(label), len(classes), pair.label)
+    return strange
 
 
 def _strange_values(label: np.ndarray, pair: _Pair) -> str | None:

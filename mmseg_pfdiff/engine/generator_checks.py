@@ -1,6 +1,9 @@
 """Checks of a generator before it is trained: whatever would stop it from drawing afterwards."""
 
+from collections.abc import Mapping
+
 from mmengine.config import Config
+from torch import Tensor
 
 from ..checkpoints.open import training_set
 from ..checkpoints.weights import model_class
@@ -14,7 +17,7 @@ from ..requests.base import build_requests, check_requests
 MAX_SCANNED = 10_000
 
 
-def check_generator(config: Config) -> None:
+def check_generator(config: Config, known: Mapping[tuple[str, str], Tensor | None] | None = None) -> None:
     """Refuses the config of a generator whose fractions could not be asked for once it is trained.
 
     Classes and names are looked at first. Then, for a generator that is steered by fractions, its training tiles are
@@ -23,6 +26,7 @@ def check_generator(config: Config) -> None:
     Args:
         config: Of any run; that of another model than a generator passes. `fraction_sampler=None` leaves it for later
             what to ask for.
+        known: Fractions of label maps that were read before, of :func:`mmseg_pfdiff.data.label_scan.check_label_maps`.
 
     Raises:
         FileNotFoundError: A data set is not there.
@@ -40,7 +44,7 @@ def check_generator(config: Config) -> None:
     classes = tiles.classes.classes
     check_requests(settings, classes)
     if len(tiles.samples) <= MAX_SCANNED:
-        build_requests(settings, classes, tiles.fractions().vectors)
+        build_requests(settings, classes, tiles.fractions(known).vectors)
 
 
 def _check_number(config: Config, tiles: TileClasses) -> None:

@@ -33,7 +33,7 @@ def test_what_does_not_fit_is_named(case, loading):
     config, image, label, number = case
     config = {**config, 'pipeline': [dict(type='LoadImageFromFile'), dict(type=loading)]}
     wrapped = [dict(type='RepeatDataset', times=2, dataset=config), None]
-    assert check_label_maps(wrapped) == check_label_maps([*wrapped, config]) == number
+    assert check_label_maps(wrapped).number == check_label_maps([*wrapped, config]).number == number
     for array, message in (
         (
             np.full((8, 8), 4),
@@ -50,7 +50,7 @@ def test_what_does_not_fit_is_named(case, loading):
     with pytest.raises(DataError, match=f'{label} cannot be read'):
         check_label_maps(wrapped)
     write(np.full((8, 8), 255), label)
-    assert check_label_maps(wrapped) == number
+    assert check_label_maps(wrapped).number == number
     write(np.zeros((5, 8)), image)
     with pytest.raises(DataError, match=f'{label} has 8x8 pixels, its image {image} 8x5'):
         check_label_maps(wrapped)
@@ -77,7 +77,7 @@ def test_swapped_folders_are_told_and_many_are_listed_short(tmp_path):
 
 def test_too_many_are_not_read(real, capsys):
     (Path(real['data_root'], 'ann/1.png')).unlink()
-    assert check_label_maps([real], most=2) == 0
+    assert check_label_maps([real], most=2) == (0, {})
     assert 'The 3 label maps are not read beforehand, as they are more than 2.' in capsys.readouterr().out
 
 

@@ -6,6 +6,9 @@ from mmengine.config import Config
 from PIL import Image
 
 from mmseg_pfdiff.checkpoints.open import open_generator
+from mmseg_pfdiff.data.fraction_scan import TrainingTiles
+from mmseg_pfdiff.data.label_scan import check_label_maps
+from mmseg_pfdiff.data.layout import DataError
 from mmseg_pfdiff.engine.generator_checks import check_generator
 
 from ..running import ROOT
@@ -35,6 +38,20 @@ def no_defect(demo_data, tmp_path):
 def test_configs_that_fit_their_data_pass(demo_data, name):
     check_generator(generator_config(demo_data, name))
     check_generator(Config.fromfile(CONFIGS / 'unet_r18_128x128_real.py'))
+
+
+def test_label_maps_that_were_read_are_not_read_again(no_defect):
+    config = generator_config(no_defect)
+    tiles = TrainingTiles(config.train_dataloader.dataset)
+    scan = check_label_maps([config.train_dataloader.dataset])
+    for path in (no_defect / 'tiles/ann_dir/train').glob('*.png'):
+        path.write_bytes(b'')
+    vectors = tiles.fractions(scan.fractions).vectors
+    assert len(vectors) == scan.number == 42 and (vectors[:, 3] == 0).all() and vectors.std(0)[:3].min() > 0
+    with pytest.raises(ValueError, match=r"Group 'rich_defect': none of the 42 real vectors holds any defect"):
+        check_generator(config, scan.fractions)
+    with pytest.raises(DataError, match='cannot be read as an image'):
+        check_generator(config)
 
 
 PLANNER = dict(_delete_=True, type='FractionPlanner')
