@@ -1,8 +1,10 @@
+import inspect
+
 import diffusers
 import pytest
 import torch
 
-from mmseg_pfdiff.models.diffusion.samplers import SAMPLERS, build_sampler
+from mmseg_pfdiff.models.diffusion.samplers import SAMPLERS, WITHOUT_NOISE, build_sampler, check_sampler
 from mmseg_pfdiff.phases.seeding import sample_generator
 
 SCHEDULE = diffusers.DDPMScheduler(1000)
@@ -49,9 +51,12 @@ def test_renoise_steps_that_do_not_divide_the_schedule():
     torch.testing.assert_close(got.double(), plain_sampler(15, 7, True), rtol=0, atol=2e-4)
 
 
-@pytest.mark.parametrize('name', sorted(SAMPLERS))
-def test_a_sample_does_not_depend_on_its_batch(name):
-    sampler = build_sampler(dict(type=name, steps=5))
+SDE = dict(type='dpmsolver++', algorithm_type='sde-dpmsolver++')
+
+
+@pytest.mark.parametrize('config', [*(dict(type=name) for name in sorted(SAMPLERS)), SDE], ids=str)
+def test_a_sample_does_not_depend_on_its_batch(config):
+    sampler = build_sampler(dict(config, steps=5))
 
     def draw(indices):
         return sampler(toy_network, SHAPE, [sample_generator(0, i, 'generator') for i in indices], SCHEDULE)
@@ -86,3 +91,17 @@ def test_names_and_settings():
 def test_half_a_step_is_none():
     with pytest.raises(ValueError, match=r'a whole number, at least 1; got 2\.5'):
         build_sampler(dict(type='ddim', steps=2.5))
+
+
+@pytest.mark.parametrize('name', WITHOUT_NOISE)
+def test_schedulers_that_take_no_generator_draw_nothing(name):
+    sampler = build_sampler(dict(type=name, steps=5))
+    before = torch.get_rng_state()
+    check_sampler(sampler, SCHEDULE)
+    assert torch.get_rng_state().equal(before)
+    assert 'generator' not in inspect.signature(sampler.scheduler_class.step).parameters
+
+
+def test_a_scheduler_that_draws_its_own_random_numbers_is_refused():
+    with pytest.raises(ValueError, match=r'DPMSolverSDEScheduler take no generator.* Take one of .*sde-dpmsolver'):
+        build_sampler(dict(type='DPMSolverSDEScheduler', steps=5))

@@ -52,6 +52,13 @@ SAMPLERS = {
     'unipc': dict(type='UniPCMultistepScheduler', steps=20, timestep_spacing='trailing'),
 }
 
+# Schedulers that draw no random numbers. Others must take them from the generators of the samples: one that draws its
+# own, as DPMSolverSDEScheduler does, gives a pair that depends on more than its seed and number.
+WITHOUT_NOISE = (
+    'DDIMInverseScheduler', 'DEISMultistepScheduler', 'HeunDiscreteScheduler', 'IPNDMScheduler',
+    'KDPM2DiscreteScheduler', 'LMSDiscreteScheduler', 'PNDMScheduler', 'UniPCMultistepScheduler',
+)  # fmt: skip
+
 
 class Sampler:
     """The sampling loop: from noise to a clean sample in a few steps.
@@ -63,15 +70,20 @@ class Sampler:
         **scheduler_args: Arguments of the scheduler that differ from the training schedule's.
 
     Raises:
-        ValueError: Unknown scheduler, or steps < 1.
+        ValueError: Unknown scheduler, one whose random numbers cannot be seeded for each sample, or steps < 1.
     """
 
     def __init__(self, type: str = 'DDIMScheduler', steps: int = 50, eta: float = 0.0, **scheduler_args) -> None:
+        if type == 'DPMSolverSDEScheduler':  # which diffusers lacks where torchsde is not installed
+            raise ValueError(_unseeded(type))
         # Of other names, looking them up would import whole pipelines.
         theirs = getattr(diffusers, type, None) if str(type).endswith('Scheduler') else None
         self.scheduler_class = RenoiseScheduler if type == 'RenoiseScheduler' else theirs
         if not (isinstance(self.scheduler_class, builtins.type) and issubclass(self.scheduler_class, SchedulerMixin)):
             raise ValueError(f'diffusers has no scheduler {type!r}; short names are {sorted(SAMPLERS)}.')
+        takes_generators = 'generator' in inspect.signature(self.scheduler_class.step).parameters
+        if not takes_generators and type not in WITHOUT_NOISE:
+            raise ValueError(_unseeded(type))
         if not isinstance(steps, int) or steps < 1:
             raise ValueError(f'The steps of a sampler are a whole number, at least 1; got {steps!r}.')
         self.steps = steps
@@ -109,6 +121,15 @@ class Sampler:
             prediction = predict_noise(scheduler.scale_model_input(x, t), t)
             x = scheduler.step(prediction, t, x, **options).prev_sample
         return x.float().clamp(-1, 1)
+
+
+def _unseeded(name: str) -> str:
+    """The message about a scheduler whose random numbers cannot be seeded for each sample."""
+    return (
+        f'The steps of {name} take no generator: its random numbers could not be seeded for each pair, so that pairs '
+        f'would depend on how they are drawn. Take one of {sorted(SAMPLERS)}; a DPM-Solver with fresh noise is '
+        "dict(type='dpmsolver++', algorithm_type='sde-dpmsolver++')."
+    )
 
 
 def check_sampler(sampler: Sampler, training_schedule: SchedulerMixin) -> None:
