@@ -14,6 +14,11 @@ from typing import Any
 import torch
 from mmengine.config import DictAction
 
+# What torch puts before the message of an error that a worker process of a data loader raised.
+WORKER_TRACEBACK = re.compile(r'^Caught (\w+) in DataLoader worker process .*\n(?:[\w.]+\.)?\1: ', re.DOTALL)
+INTERRUPTED = 130  # what a shell returns for a command that Ctrl-C ended
+OUT_OF_MEMORY = re.compile(r"can't allocate memory|not enough memory|out of memory", re.IGNORECASE)
+
 
 class ConfigOptions(DictAction):
     """mmengine's action for `--cfg-options key=value ...`, which names what is no such thing."""
@@ -72,12 +77,6 @@ def check_device(parser: argparse.ArgumentParser, device: str) -> None:
         there = False
     if not there:
         parser.error(f'--device {device}: torch finds no such device here; use --device cpu')
-
-
-# What torch puts before the message of an error that a worker process of a data loader raised.
-WORKER_TRACEBACK = re.compile(r'^Caught (\w+) in DataLoader worker process .*\n(?:[\w.]+\.)?\1: ', re.DOTALL)
-INTERRUPTED = 130  # what a shell returns for a command that Ctrl-C ended
-OUT_OF_MEMORY = re.compile(r"can't allocate memory|not enough memory|out of memory", re.IGNORECASE)
 
 
 def run_main(main: Callable[[], None], interrupted: str, also: tuple[type[Exception], ...] = ()) -> None:

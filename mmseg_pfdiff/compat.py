@@ -32,6 +32,11 @@ REMEDY = (
     "    pip install 'setuptools<81' && pip install --no-build-isolation 'mmcv>=2.1,<2.2' && "
     "pip install 'mmengine>=0.10,<0.11' 'mmsegmentation>=1.2,<1.3' ftfy regex"
 )
+# OpenMMLab in either of its builds.
+PACKAGES = (
+    'torch', 'diffusers', 'segmentation-models-pytorch', 'numpy',
+    'onedl-mmengine', 'onedl-mmcv', 'onedl-mmsegmentation', 'mmengine', 'mmcv', 'mmsegmentation',
+)  # fmt: skip
 
 
 def release(text: str) -> tuple[int, ...]:
@@ -118,13 +123,6 @@ def no_garbage_collection() -> Iterator[None]:
     finally:
         if was_on:
             gc.enable()
-
-
-# OpenMMLab in either of its builds.
-PACKAGES = (
-    'torch', 'diffusers', 'segmentation-models-pytorch', 'numpy',
-    'onedl-mmengine', 'onedl-mmcv', 'onedl-mmsegmentation', 'mmengine', 'mmcv', 'mmsegmentation',
-)  # fmt: skip
 
 
 def package_versions() -> dict[str, str]:

@@ -32,6 +32,7 @@ ROWS = 256  # copied at a time
 BITS_TAG, PHOTOMETRIC_TAG, SAMPLE_FORMAT_TAG = 258, 262, 339  # of TIFF
 WHITE_IS_ZERO, UNSIGNED = 0, 1
 ORIENTATION_TAG, ON_ITS_SIDE = 274, (5, 6, 7, 8)  # of EXIF
+_TOO_MANY = f'more than {MAX_PIXELS:,} pixels, the most that are read: cut it into smaller micrographs.'
 
 
 def read_image(path: str | Path, colour: bool = False) -> np.ndarray:
@@ -199,9 +200,6 @@ def _open(content: bytes, where: str) -> tuple[Image.Image, int]:
             f'{where} cannot be read as an image: it is damaged ({reason}). Save or copy it anew.'
         ) from error
     return picture, bits
-
-
-_TOO_MANY = f'more than {MAX_PIXELS:,} pixels, the most that are read: cut it into smaller micrographs.'
 
 
 def _refuse_large(picture: Image.Image, where: str) -> None:

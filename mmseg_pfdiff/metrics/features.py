@@ -14,6 +14,10 @@ from ..files import file_sha256
 from ..package_weights import package_state_dict
 from ..pairs.grid import colour_labels
 
+OFFLINE = (
+    'Without a network use --features efficientnet-lite0, which needs none, or give the file with --inception-weights'
+)
+
 
 class FrozenFeatures(nn.Module):
     """A network that is never trained."""
@@ -149,11 +153,6 @@ def check_torch_fidelity(purpose: str) -> None:
         raise ImportError(
             f"{purpose} need torch-fidelity: pip install torch-fidelity (or 'mmseg-pfdiff[evaluation]')."
         ) from error
-
-
-OFFLINE = (
-    'Without a network use --features efficientnet-lite0, which needs none, or give the file with --inception-weights'
-)
 
 
 class InceptionFeatures(FrozenFeatures):

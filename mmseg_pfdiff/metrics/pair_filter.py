@@ -17,6 +17,12 @@ from .agreement import AgreementLimits
 from .distances import KINDS, SetDistance
 from .memorisation import NearestTiles
 
+# Measures that tell of a mask as it was drawn, before pixels of it were ignored, and how exact they are.
+UNFILTERED, UNFILTERED_DIGITS = 'unfiltered_', 1e-5
+COPY = 'copy of training tile'
+DISAGREE = 'image and mask disagree'
+NOTHING_LEFT = 'image and mask disagree everywhere'
+
 
 @dataclass
 class PairCheck:
@@ -44,13 +50,6 @@ class PairCheck:
     disagreeing: dict[str, float] = field(default_factory=dict)
     marks: list[np.ndarray] = field(default_factory=list)
     distances: dict[tuple[str, str], dict[str, SetDistance]] = field(default_factory=dict)
-
-
-# Measures that tell of a mask as it was drawn, before pixels of it were ignored, and how exact they are.
-UNFILTERED, UNFILTERED_DIGITS = 'unfiltered_', 1e-5
-COPY = 'copy of training tile'
-DISAGREE = 'image and mask disagree'
-NOTHING_LEFT = 'image and mask disagree everywhere'
 
 
 def drop_copies(check: PairCheck) -> int:

@@ -18,6 +18,7 @@ from ..pairs.grid import colour_labels
 OPACITY = 0.4
 OVERLAYS = 'overlays'
 ROWS = 32  # painted at a time
+RECORD = 'predictions.json'
 
 
 def relative_name(image_path: str | Path, root: str | Path | None) -> str:
@@ -138,9 +139,6 @@ def paint(image: np.ndarray, label: np.ndarray, palette: Sequence[Sequence[int]]
 
 def _strips(array: np.ndarray) -> Iterator[np.ndarray]:
     return (array[top : top + ROWS] for top in range(0, len(array), ROWS))
-
-
-RECORD = 'predictions.json'
 
 
 class PredictionFolder:

@@ -11,6 +11,21 @@ from diffusers.schedulers.scheduling_ddim import DDIMSchedulerOutput
 from diffusers.utils.torch_utils import randn_tensor
 from torch import Tensor
 
+# Short names for the command line. The clean pair lies in [-1, 1], so schedulers that can clip it there do.
+SAMPLERS = {
+    'ddim': dict(type='DDIMScheduler', steps=50, eta=0.0, timestep_spacing='trailing'),
+    'renoise': dict(type='RenoiseScheduler', steps=50, timestep_spacing='trailing'),
+    'dpmsolver++': dict(type='DPMSolverMultistepScheduler', steps=20, solver_order=2, timestep_spacing='trailing'),
+    'dpmsolver++3m': dict(type='DPMSolverMultistepScheduler', steps=20, solver_order=3, timestep_spacing='trailing'),
+    'unipc': dict(type='UniPCMultistepScheduler', steps=20, timestep_spacing='trailing'),
+}
+# Schedulers that draw no random numbers. Others must take them from the generators of the samples: one that draws its
+# own, as DPMSolverSDEScheduler does, gives a pair that depends on more than its seed and number.
+WITHOUT_NOISE = (
+    'DDIMInverseScheduler', 'DEISMultistepScheduler', 'HeunDiscreteScheduler', 'IPNDMScheduler',
+    'KDPM2DiscreteScheduler', 'LMSDiscreteScheduler', 'PNDMScheduler', 'UniPCMultistepScheduler',
+)  # fmt: skip
+
 
 class RenoiseScheduler(DDIMScheduler):
     """Eq. 5 as printed: the predicted clean sample is noised again with fresh noise.
@@ -41,23 +56,6 @@ class RenoiseScheduler(DDIMScheduler):
         if not return_dict:
             return previous, x0
         return DDIMSchedulerOutput(prev_sample=previous, pred_original_sample=x0)
-
-
-# Short names for the command line. The clean pair lies in [-1, 1], so schedulers that can clip it there do.
-SAMPLERS = {
-    'ddim': dict(type='DDIMScheduler', steps=50, eta=0.0, timestep_spacing='trailing'),
-    'renoise': dict(type='RenoiseScheduler', steps=50, timestep_spacing='trailing'),
-    'dpmsolver++': dict(type='DPMSolverMultistepScheduler', steps=20, solver_order=2, timestep_spacing='trailing'),
-    'dpmsolver++3m': dict(type='DPMSolverMultistepScheduler', steps=20, solver_order=3, timestep_spacing='trailing'),
-    'unipc': dict(type='UniPCMultistepScheduler', steps=20, timestep_spacing='trailing'),
-}
-
-# Schedulers that draw no random numbers. Others must take them from the generators of the samples: one that draws its
-# own, as DPMSolverSDEScheduler does, gives a pair that depends on more than its seed and number.
-WITHOUT_NOISE = (
-    'DDIMInverseScheduler', 'DEISMultistepScheduler', 'HeunDiscreteScheduler', 'IPNDMScheduler',
-    'KDPM2DiscreteScheduler', 'LMSDiscreteScheduler', 'PNDMScheduler', 'UniPCMultistepScheduler',
-)  # fmt: skip
 
 
 class Sampler:
