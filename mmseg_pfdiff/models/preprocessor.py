@@ -122,18 +122,18 @@ class PairDataPreprocessor(BaseDataPreprocessor):
         """
         return torch.cat([images[:, None].float() / 127.5 - 1, self.codec.encode(labels)], dim=1)
 
-    def decode(self, pairs: Tensor, fractions: Tensor | None = None, speck_area: int = 0) -> DecodedPairs:
+    def decode(self, pairs: Tensor, target: Tensor | None = None, speck_area: int = 0) -> DecodedPairs:
         """A pair tensor to images and label maps.
 
         Args:
             pairs: (N, 1+M, H, W) float in [-1, 1].
-            fractions: (N, K) phase fractions that the label maps shall have exactly, or None.
+            target: (N, K) phase fractions that the label maps shall have exactly, or None.
             speck_area: Of :meth:`PhaseCodec.decode`.
 
         Returns:
             Images, labels, margins, plain labels.
         """
-        return DecodedPairs(self.decode_images(pairs[:, 0]), *self.codec.decode(pairs[:, 1:], fractions, speck_area))
+        return DecodedPairs(self.decode_images(pairs[:, 0]), *self.codec.decode(pairs[:, 1:], target, speck_area))
 
     @staticmethod
     def decode_images(channel: Tensor) -> Tensor:

@@ -11,6 +11,9 @@ from .components import remove_specks
 from .labels import IGNORE_INDEX, class_indices
 from .quota import assign_with_quota, largest_remainder
 
+# Channels count in steps of this part of 1 where a quota decides between pixels.
+QUOTA_LEVELS = 256
+
 
 def simplex_codes(num_classes: int) -> Tensor:
     """Vertices of a regular simplex, every two equally far apart, as large as [-1, 1] allows here.
@@ -72,10 +75,6 @@ def swap_classes(scores: Tensor, before: Tensor, after: Tensor) -> Tensor:
     before, after = before[:, None].long(), after[:, None].long()
     own, other = scores.gather(1, before), scores.gather(1, after)
     return scores.scatter(1, before, other).scatter(1, after, own)
-
-
-# Channels count in steps of this part of 1 where a quota decides between pixels.
-QUOTA_LEVELS = 256
 
 
 class DecodedLabels(NamedTuple):
@@ -185,14 +184,14 @@ class PhaseCodec(nn.Module):
         positive = coordinates.clamp(min=1e-4)
         return positive / positive.sum(1, keepdim=True)
 
-    def decode(self, channels: Tensor, fractions: Tensor | None = None, speck_area: int = 0) -> DecodedLabels:
+    def decode(self, channels: Tensor, target: Tensor | None = None, speck_area: int = 0) -> DecodedLabels:
         """Mask channels to the classes of the nearest codes, or to the best label map of exact phase fractions.
 
         Args:
             channels: (N, M, H, W) float.
-            fractions: (N, K) float, each row >= 0 and sums to 1. With them, class k gets its fraction of the H * W
-                pixels, rounded by largest remainder, and the map has the highest total score, of channels rounded to
-                1/256, among all such maps.
+            target: (N, K) float, phase fractions, each row >= 0 and sums to 1. With them, class k gets its fraction of
+                the H * W pixels, rounded by largest remainder, and the map has the highest total score, of channels
+                rounded to 1/256, among all such maps.
             speck_area: Components of the nearest codes with fewer pixels take the class around them, see
                 :func:`remove_specks`, before the quota is met; 0 leaves all.
 
@@ -206,11 +205,11 @@ class PhaseCodec(nn.Module):
         best = scores.topk(2, dim=1)
         plain = best.indices[:, 0].to(torch.uint8)
         labels = remove_specks(plain, speck_area).labels if speck_area > 1 else plain
-        if fractions is not None:
+        if target is not None:
             n, k, height, width = scores.shape
-            if fractions.shape != (n, k):
-                raise ValueError(f'fractions must be ({n}, {k}) for these channels, got {tuple(fractions.shape)}.')
-            counts = largest_remainder(fractions.to(scores.device), height * width)
+            if target.shape != (n, k):
+                raise ValueError(f'target must be ({n}, {k}) for these channels, got {tuple(target.shape)}.')
+            counts = largest_remainder(target.to(scores.device), height * width)
             # Rounded: which of two pixels that look alike is moved must not hang on the rounding of the kernels.
             rounded = self.scores((channels.float() * QUOTA_LEVELS).round() / QUOTA_LEVELS)
             rounded = swap_classes(rounded, plain, labels)

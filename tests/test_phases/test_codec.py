@@ -80,7 +80,7 @@ def test_decode_to_exact_fractions():
     codec = PhaseCodec(4)
     channels = smooth_channels()
     fractions = torch.tensor([[0.3, 0.5, 0.15, 0.05], [1.0, 0, 0, 0], [0.25, 0.25, 0.25, 0.25]])
-    decoded = codec.decode(channels, fractions=fractions)
+    decoded = codec.decode(channels, target=fractions)
     for n in range(3):
         counts = torch.bincount(decoded.labels[n].flatten().long(), minlength=4)
         assert ((counts - fractions[n] * 1024).abs() < 1).all()

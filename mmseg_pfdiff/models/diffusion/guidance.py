@@ -10,7 +10,7 @@ from ...phases.codec import PhaseCodec
 NEWTON_STEPS = 3
 
 
-def tilt(posterior: Tensor, fractions: Tensor) -> Tensor:
+def tilt(posterior: Tensor, target: Tensor) -> Tensor:
     """The class probabilities nearest to given ones, in relative entropy, whose mean over the pixels is as asked.
 
     They are p'_ik ~ p_ik exp(b_k): pixels that are decided stay, those between two classes move. The K biases b solve
@@ -18,14 +18,14 @@ def tilt(posterior: Tensor, fractions: Tensor) -> Tensor:
 
     Args:
         posterior: p, (N, K, H, W) float > 0, sums to 1 over K.
-        fractions: c, (N, K) float, each row sums to 1.
+        target: c, (N, K) float, each row sums to 1.
 
     Returns:
         p', shaped like p.
     """
     logits = posterior.flatten(2).log()
     steps = dict(steps=NEWTON_STEPS, limit=2, damping=1e-3)
-    biases = balanced_biases(logits, fractions, torch.zeros_like(fractions), **steps)
+    biases = balanced_biases(logits, target, torch.zeros_like(target), **steps)
     return (logits + biases[..., None]).softmax(1).view_as(posterior)
 
 
@@ -55,14 +55,14 @@ class FractionGuidance(nn.Module):
         self.register_buffer('signal', alphas.sqrt().float(), persistent=False)
         self.register_buffer('noise', (1 - alphas).sqrt().float(), persistent=False)
 
-    def forward(self, prediction: Tensor, x_t: Tensor, t: Tensor, fractions: Tensor) -> Tensor:
+    def forward(self, prediction: Tensor, x_t: Tensor, t: Tensor, target: Tensor) -> Tensor:
         """The corrected prediction.
 
         Args:
             prediction: (N, 1+M, H, W), of the network.
             x_t: (N, 1+M, H, W), noisy pairs.
             t: Time step, on the CPU.
-            fractions: c, (N, K).
+            target: c, (N, K).
 
         Returns:
             (N, 1+M, H, W), of the same kind as `prediction`.
@@ -70,7 +70,7 @@ class FractionGuidance(nn.Module):
         signal, noise = self.signal[int(t)], self.noise[int(t)]
         x0 = self._to_clean(prediction, x_t, signal, noise)
         p = self.codec.posterior(x0[:, 1:])
-        moved = tilt(p, fractions.to(p.dtype)) - p
+        moved = tilt(p, target.to(p.dtype)) - p
         codes = self.codec.codes.to(p)
         correction = self.weight * torch.einsum('nkhw,km->nmhw', moved, codes)
         x0 = torch.cat([x0[:, :1], x0[:, 1:] + correction], dim=1)
