@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from mmengine.config import Config
-
+from ..config_files import read_config
 from ..data.metaldam.splits import split_names
 from ..data.record import read_record
 from .plan import BUDGETS, DRAWING, REAL, Method, Plan, Training, method_generators
@@ -27,7 +26,7 @@ def read_plan(path: str | Path) -> Plan:
     if not path.is_file():
         raise FileNotFoundError(f'{path} is not there; plans lie in configs/comparison/.')
     try:
-        fields = Config.fromfile(path)._cfg_dict.to_dict()
+        fields = read_config(path)._cfg_dict.to_dict()
         generators = {
             name: Training(_config(path, one['config']), one['epochs'], one.get('options', {}))
             for name, one in fields.pop('generators', {}).items()

@@ -8,7 +8,9 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
 
-from ..engine.run_checks import class_names, data_folder
+from ..config_files import read_config
+from ..data.config_data_sets import class_names
+from ..engine.run_checks import data_folder
 from .plan import REAL, Plan, Training
 
 
@@ -64,7 +66,7 @@ def segmentor_base(plan: Plan, segmentor: str) -> Config:
     Raises:
         ValueError: It lacks what a comparison needs.
     """
-    config = with_options(Config.fromfile(plan.segmentors[segmentor]), plan.segmentor_options)
+    config = with_options(read_config(plan.segmentors[segmentor]), plan.segmentor_options)
     evaluators = config.get('test_evaluator') or []
     evaluators = evaluators if isinstance(evaluators, list) else [evaluators]
     loop = config.get('train_cfg', {})
@@ -103,7 +105,7 @@ def generator_config(training: Training, root: str, seed: int) -> Config:
     Returns:
         The config, complete.
     """
-    config = with_data_root(Config.fromfile(training.config), root)
+    config = with_data_root(read_config(training.config), root)
     options = {'train_cfg.max_epochs': training.epochs, 'train_cfg.val_interval': training.epochs}
     config = with_options(config, {**options, **training.options})
     return with_seed(config, seed)

@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..checkpoints.weights import build_model, load_weights
+from ..config_files import read_config
 from ..data.config_data_sets import data_sets
 from ..phases.labels import IGNORE_INDEX
 from .confusion import class_areas, class_iou, confusion_matrix
@@ -90,7 +91,7 @@ def load_segmentor(config: str | Config, checkpoint: str, num_classes: int, devi
         ValueError: The config is of no segmentor, of one of other classes, or has no test pipeline, or the weights do
             not fit.
     """
-    config = Config.fromfile(config) if not isinstance(config, Config) else config
+    config = config if isinstance(config, Config) else read_config(config)
     init_default_scope(config.get('default_scope', 'mmseg'))
     model = build_model(config, BaseSegmentor, 'no segmentor')
     if model.out_channels != num_classes:
