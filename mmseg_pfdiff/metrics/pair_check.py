@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..models.validation import batches
 from ..pairs.folder import PairFolder
 from ..pairs.rows import PairRow, row_values
 from ..phases.labels import IGNORE_INDEX
@@ -238,9 +239,7 @@ class PairChecker:
     ) -> Iterator[tuple[list[PairRow], Tensor, Tensor]]:
         """Rows with their images and label maps, (B, H, W) uint8."""
         rows = self.result.rows if rows is None else rows
-        starts = range(0, len(rows), self.batch_size)
-        for start in self.progress(starts, desc=what, unit='batch'):
-            part = rows[start : start + self.batch_size]
+        for part in self.progress(list(batches(rows, self.batch_size)), desc=what, unit='batch'):
             yield part, *self._read(part, drawn)
 
     def _read(self, rows: list[PairRow], drawn: bool) -> tuple[Tensor, Tensor]:
