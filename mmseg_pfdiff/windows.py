@@ -5,7 +5,7 @@ import math
 Corner = tuple[int, int]
 
 
-def window_offsets(length: int, window: int, stride: float, even: bool = False) -> list[int]:
+def window_offsets(length: int, window: int, stride: float, *, even: bool = False) -> list[int]:
     """First pixels of the windows along one side.
 
     Args:
@@ -26,7 +26,7 @@ def window_offsets(length: int, window: int, stride: float, even: bool = False) 
 
 
 def window_corners(
-    size: tuple[int, int], window: tuple[int, int], stride: tuple[float, float], even: bool = False
+    size: tuple[int, int], window: tuple[int, int], stride: tuple[float, float], *, even: bool = False
 ) -> list[Corner]:
     """Upper left corners of the windows over a field, row by row.
 
@@ -39,5 +39,5 @@ def window_corners(
     Returns:
         (y, x) of each.
     """
-    rows, columns = (window_offsets(*side, even) for side in zip(size, window, stride, strict=True))
+    rows, columns = (window_offsets(*side, even=even) for side in zip(size, window, stride, strict=True))
     return [(y, x) for y in rows for x in columns]

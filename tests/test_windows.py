@@ -10,7 +10,7 @@ def test_steps_end_at_the_border_and_even_ones_are_alike():
 
 @pytest.mark.parametrize('even', [False, True])
 def test_a_field_of_one_window(even):
-    assert window_offsets(100, 256, 128, even) == window_offsets(256, 256, 128, even) == [0]
+    assert window_offsets(100, 256, 128, even=even) == window_offsets(256, 256, 128, even=even) == [0]
 
 
 def test_corners_go_row_by_row():

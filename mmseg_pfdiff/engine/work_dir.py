@@ -34,7 +34,7 @@ def folders_of(config: Mapping) -> tuple[Path, Path]:
     return Path(config['work_dir']), checkpoint_folder(config['work_dir'], _hook(config).get('out_dir'))
 
 
-def checkpoint_files(config: Mapping, best: bool = True) -> list[Path]:
+def checkpoint_files(config: Mapping, *, best: bool = True) -> list[Path]:
     """Files of checkpoints that trainings have left, the newest first.
 
     Args:
@@ -46,12 +46,12 @@ def checkpoint_files(config: Mapping, best: bool = True) -> list[Path]:
     """
     files = []
     for template in {*TEMPLATES, _hook(config).get('filename_tmpl') or TEMPLATES[0]}:
-        numbers = {path: checkpoint_number(path.name, template, best) for path in folders_of(config)[1].glob('*')}
+        numbers = {path: checkpoint_number(path.name, template, best=best) for path in folders_of(config)[1].glob('*')}
         files += [(number, path) for path, number in numbers.items() if number is not None and path.is_file()]
     return [path for _, path in sorted(files, reverse=True)]
 
 
-def checkpoint_number(name: str, template: str, best: bool = True) -> int | None:
+def checkpoint_number(name: str, template: str, *, best: bool = True) -> int | None:
     """The epoch or iteration in the name of a checkpoint.
 
     Args:
