@@ -32,20 +32,20 @@ class TaskCommands:
     def __call__(self, task: Task) -> list[list[str]]:
         """The commands of a task, one after the other; writes the configs that they name."""
         if task.kind == 'pairs':
-            filters = self.plan.methods[task.about['method']].drop_disagreeing
+            filters = self.plan.methods[task.case['method']].drop_disagreeing
             return [self.draw_pairs(task), *([self.drop_disagreeing(task)] if filters else [])]
         return [self.test(task) if task.kind == 'test' else self.train(task)]
 
     def training_config(self, task: Task) -> Config:
         """The config that a generator or a segmentor is trained with."""
-        about, plan = task.about, self.plan
+        case, plan = task.case, self.plan
         if task.kind == 'generator':
-            return generator_config(plan.generators[about['generator']], plan.data[about['split']], plan.seeds[0])
-        return segmentor_config(plan, **about, pairs=self.pairs_of(task))
+            return generator_config(plan.generators[case['generator']], plan.data[case['split']], plan.seeds[0])
+        return segmentor_config(plan, **case, pairs=self.pairs_of(task))
 
     def pairs_of(self, run: Task) -> Path | None:
         """Pair folder that the training of a segmentor takes."""
-        split, method = run.about['split'], run.about['method']
+        split, method = run.case['split'], run.case['method']
         return None if method == REAL else self.work_dir / f'pairs/{split}/{pairs_owner(self.plan, method)}'
 
     def train(self, task: Task) -> list[str]:
@@ -57,7 +57,7 @@ class TaskCommands:
 
     def draw_pairs(self, task: Task) -> list[str]:
         """Draws the pairs of a method."""
-        method = self.plan.methods[task.about['method']]
+        method = self.plan.methods[task.case['method']]
         generator = self._model(task, method.generator, method.options)
         out = ['--out', str(self.work_dir / task.name), '--kept', str(int(task.units))]
         command = ['generate_pairs.py', *generator, *out]
@@ -71,7 +71,7 @@ class TaskCommands:
 
     def drop_disagreeing(self, task: Task) -> list[str]:
         """Marks the pairs as not kept whose masks a network of real tiles contradicts."""
-        split = task.about['split']
+        split = task.case['split']
         run = checking_run(self.plan, split)
         command = ['check_pairs.py', str(self.work_dir / task.name), '--real-root', self.plan.data[split]]
         segmentor = [str(self.records.config(run)), f'{WEIGHTS}{run}']
@@ -79,17 +79,17 @@ class TaskCommands:
 
     def test(self, task: Task) -> list[str]:
         """Tests a segmentor; more seeds may make another ratio the best, so each has a folder of its own."""
-        run = run_name(**task.about, ratio=RATIO)
+        run = run_name(**task.case, ratio=RATIO)
         out = str(self.work_dir / task.name / f'x{RATIO}')
         return ['test.py', str(self.records.config(run)), f'{WEIGHTS}{run}', '--work-dir', out]
 
     def _model(self, pairs: Task, name: str, options: Mapping) -> tuple[str, str]:
         """Config and checkpoint of a trained generator, under the settings that its pairs are drawn with."""
-        task = f'generators/{pairs.about["split"]}/{name}'
+        task = f'generators/{pairs.case["split"]}/{name}'
         path = self.records.config(task)
         if options:
             training = self.plan.generators[name]
-            config = generator_config(training, self.plan.data[pairs.about['split']], self.plan.seeds[0])
+            config = generator_config(training, self.plan.data[pairs.case['split']], self.plan.seeds[0])
             path = self.records.config(f'{pairs.name}/{name}')
             write_config(with_options(config, options), path)
         return str(path), f'{WEIGHTS}{task}'

@@ -72,7 +72,7 @@ def describe_work(bench: Workbench) -> str:
 
 def _model(task: Task) -> tuple[str, str]:
     names = dict(generator='generator', pairs='method', segmentor='segmentor', test='segmentor')
-    return task.kind, task.about[names[task.kind]]
+    return task.kind, task.case[names[task.kind]]
 
 
 def _clock(seconds: float) -> str:

@@ -44,7 +44,7 @@ class Job:
             [choice] = self.needs
             ratio = json.loads(self.records.mark(choice).read_text())['ratio']
             self.commands = [[word.replace(RATIO, str(ratio)) for word in words] for words in self.commands]
-            self.needs, self.place = [run_name(**self.task['about'], ratio=ratio)], f'{name}/x{ratio}'
+            self.needs, self.place = [run_name(**self.task['case'], ratio=ratio)], f'{name}/x{ratio}'
 
     def run(self) -> None:
         """Does the task, records what came out, and marks it as done.
@@ -62,7 +62,7 @@ class Job:
         if 'made' not in record or record.get('kept', self.task['units']) < self.task['units']:
             with timed(self.records, self.place, record):
                 result = getattr(self, f'_do_{self.task["kind"]}')()
-            record.update(about=self.task['about'], versions=package_versions(), **result)
+            record.update(case=self.task['case'], versions=package_versions(), **result)
             self.records.write(self.place, record)
         if self.task['kind'] == 'segmentor':
             self._tidy()
@@ -89,7 +89,7 @@ class Job:
     def _do_segmentor(self) -> dict:
         self._run_tools()
         weights, score = best_weights(self.work_dir / self.name)
-        ratio = self.task['about']['ratio']
+        ratio = self.task['case']['ratio']
         return dict(made=file_sha256(weights), weights=weights.name, validation=score, ratio=ratio)
 
     def _do_test(self) -> dict:

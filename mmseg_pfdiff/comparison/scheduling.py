@@ -55,7 +55,7 @@ def write_tasks(bench: Workbench, tools: Path) -> Path:
         tools: Folder of the tools.
 
     Returns:
-        A JSON file: `tasks`, each with `kind`, `needs`, `units`, `about`, `made_with`, `commands`, `threads`,
+        A JSON file: `tasks`, each with `kind`, `needs`, `units`, `case`, `made_with`, `commands`, `threads`,
         `minutes`; `tools`, `work_dir`, `folder` where paths are from, `python`, and the names of the `gpus`.
     """
     rates = measured_rates(bench)
@@ -74,7 +74,7 @@ def write_tasks(bench: Workbench, tools: Path) -> Path:
 
 
 def _describe(bench: Workbench, task: Task, rates: dict) -> dict:
-    described = dict(kind=task.kind, needs=task.needs, units=task.units, about=task.about)
+    described = dict(kind=task.kind, needs=task.needs, units=task.units, case=task.case)
     if task.kind == 'choice':
         return described
     seconds = estimated_seconds(task, rates, bench.plan.seconds)

@@ -103,7 +103,7 @@ def summarise(bench: Workbench) -> Summary:
                 ratio: [score for split in scores_of for score in split[ratio]] for ratio in tried_ratios(plan, method)
             }
             results = [
-                [read_test(bench.report(task)) for task in tests if task.about['split'] == split] for split in plan.data
+                [read_test(bench.report(task)) for task in tests if task.case['split'] == split] for split in plan.data
             ]
             entries.append(_entry(bench, segmentor, method, results))
     return Summary(
@@ -131,7 +131,7 @@ def pair_seconds(bench: Workbench) -> dict[str, float]:
     """Method -> seconds for a pair that is kept, over all splits whose pairs are done."""
     spent = {}
     for task in bench.tasks:
-        method = task.about.get('method')
+        method = task.case.get('method')
         if task.kind == 'pairs' and bench.done(task) and not bench.plan.methods[method].drop_disagreeing:
             record = bench.records.read(task.name)
             seconds, pairs = spent.get(method, (0.0, 0))
@@ -142,7 +142,7 @@ def pair_seconds(bench: Workbench) -> dict[str, float]:
 def tasks_of(bench: Workbench, kind: str, segmentor: str, method: str) -> list[Task]:
     """The tests or the choices of a method with a segmentor: split after split, seed after seed."""
     wanted = dict(segmentor=segmentor, method=method)
-    return [task for task in bench.tasks if task.kind == kind and wanted.items() <= task.about.items()]
+    return [task for task in bench.tasks if task.kind == kind and wanted.items() <= task.case.items()]
 
 
 def _entry(bench: Workbench, segmentor: str, method: str, results: list[list[TestResult]]) -> Entry:

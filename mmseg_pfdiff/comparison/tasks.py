@@ -17,14 +17,14 @@ class Task(NamedTuple):
         needs: Names of the tasks that come first.
         units: How much work: epochs of a generator, pairs to be kept, epochs on real tiles of a segmentor, one
             test, or nothing for a choice.
-        about: What it works with: names of the plan by 'split', 'generator', 'method', 'segmentor', 'ratio', 'seed'.
+        case: The case it works on: names of the plan by 'split', 'generator', 'method', 'segmentor', 'ratio', 'seed'.
     """
 
     kind: str
     name: str
     needs: tuple[str, ...]
     units: float
-    about: dict
+    case: dict
 
 
 def run_name(split: str, segmentor: str, method: str, ratio: int, seed: int) -> str:
@@ -82,8 +82,8 @@ def _tasks_of_split(plan: Plan, split: str) -> Iterator[Task]:
         needs = tuple(f'generators/{split}/{name}' for name in used)
         if plan.methods[method].drop_disagreeing:
             needs += (checking_run(plan, split),)
-        about = dict(split=split, method=method)
-        yield Task('pairs', f'pairs/{split}/{method}', needs, needed[method], about)
+        case = dict(split=split, method=method)
+        yield Task('pairs', f'pairs/{split}/{method}', needs, needed[method], case)
     for segmentor, method in itertools.product(plan.segmentors, plan.methods):
         yield from _trainings(plan, split, segmentor, method)
 
@@ -92,8 +92,8 @@ def _trainings(plan: Plan, split: str, segmentor: str, method: str) -> Iterator[
     needs = () if method == REAL else (f'pairs/{split}/{pairs_owner(plan, method)}',)
     for seed, ratio in itertools.product(plan.seeds, tried_ratios(plan, method)):
         units = plan.epochs * (1 + ratio if plan.budget == 'epochs' else 1)
-        about = dict(split=split, segmentor=segmentor, method=method, ratio=ratio, seed=seed)
-        yield Task('segmentor', run_name(**about), needs, units, about)
+        case = dict(split=split, segmentor=segmentor, method=method, ratio=ratio, seed=seed)
+        yield Task('segmentor', run_name(**case), needs, units, case)
 
 
 def _tests(plan: Plan) -> Iterator[Task]:
@@ -103,9 +103,9 @@ def _tests(plan: Plan) -> Iterator[Task]:
             run_name(split, segmentor, method, ratio, seed)
             for ratio, seed in itertools.product(tried_ratios(plan, method), plan.seeds)
         )
-        about = dict(split=split, segmentor=segmentor, method=method)
-        choice = Task('choice', f'choices/{split}/{segmentor}/{method}', trainings, 0, about)
+        case = dict(split=split, segmentor=segmentor, method=method)
+        choice = Task('choice', f'choices/{split}/{segmentor}/{method}', trainings, 0, case)
         yield choice
         for seed in plan.seeds:
             name = f'tests/{split}/{segmentor}/{method}/seed{seed}'
-            yield Task('test', name, (choice.name,), 1, dict(**about, seed=seed))
+            yield Task('test', name, (choice.name,), 1, dict(**case, seed=seed))

@@ -47,7 +47,7 @@ class Workbench:
         ratio = self.chosen_ratio(task)
         record = None if ratio is None else self.records.read(f'{task.name}/x{ratio}')
         # What was tested may have been trained anew since.
-        run = run_name(**task.about, ratio=ratio)
+        run = run_name(**task.case, ratio=ratio)
         return record if record and record['made_from'] == {run: self.records.made(run)} else None
 
     def seconds(self, task: Task) -> float | None:
@@ -60,9 +60,9 @@ class Workbench:
         Args:
             task: A test or a choice; the trainings are those of its split, segmentor and method.
         """
-        about, scores = task.about, {}
-        for ratio in tried_ratios(self.plan, about['method']):
-            names = [run_name(**{**about, 'ratio': ratio, 'seed': seed}) for seed in self.plan.seeds]
+        case, scores = task.case, {}
+        for ratio in tried_ratios(self.plan, case['method']):
+            names = [run_name(**{**case, 'ratio': ratio, 'seed': seed}) for seed in self.plan.seeds]
             records = [self.records.read(name) or {} for name in names]
             if not all('made' in record for record in records):
                 return None
@@ -88,12 +88,12 @@ class Workbench:
     def made_with(self, task: Task) -> str:
         """A digest of the settings and the data that make what a task makes."""
         if task.name not in self._digests:
-            root, about = self.plan.data[task.about['split']], task.about
-            settings = dict(data=self._data[about['split']])
+            root, case = self.plan.data[task.case['split']], task.case
+            settings = dict(data=self._data[case['split']])
             if task.kind in ('generator', 'segmentor'):
                 settings['config'] = self.commands.training_config(task).to_dict()
             elif task.kind == 'pairs':
-                method = self.plan.methods[about['method']]
+                method = self.plan.methods[case['method']]
                 settings['method'] = {key: value for key, value in method._asdict().items() if key in DRAWING and value}
             pairs = str(self.commands.pairs_of(task)) if task.kind == 'segmentor' else ''
             self._digests[task.name] = fingerprint(settings, {root: 'data set', pairs: 'pairs'})

@@ -81,7 +81,7 @@ def test_the_report_holds_what_the_tests_measured(finished):
     pairs = record(finished / 'work', 'pairs/demo/pf-diffseg')
     assert pairs['pairs'] >= pairs['kept'] >= 42
     run = record(finished / 'work', RUN)
-    assert run['versions']['mmseg_pfdiff'] and run['versions']['torch'] and run['about']['seed'] == 0
+    assert run['versions']['mmseg_pfdiff'] and run['versions']['torch'] and run['case']['seed'] == 0
     chosen = json.loads((finished / 'work/marks/choices/demo/unet_r18/pf-diffseg.json').read_text())
     assert chosen['ratio'] == best_ratio({1: chosen['validation']['1']}) == 1
 
