@@ -67,7 +67,10 @@ class PairUNet(nn.Module):
     ) -> None:
         super().__init__()
         if noise_level_input and num_fractions:
-            raise ValueError('noise_level_input needs a network without phase fractions (num_fractions=0).')
+            raise ValueError(
+                f'noise_level_input needs a network without phase fractions, got num_fractions={num_fractions}: '
+                'set num_fractions=0, or noise_level_input=False.'
+            )
         stages = len(block_out_channels)
         self.patch_size = patch_size
         self.half_precision = False
@@ -110,7 +113,10 @@ class PairUNet(nn.Module):
     def check_sides(self, *sides: int) -> None:
         """Refuses heights and widths that are no multiples of :attr:`divisor`, with a ValueError."""
         if any(side % self.divisor for side in sides):
-            raise ValueError(f'This U-Net needs heights and widths that are multiples of {self.divisor}, got {sides}.')
+            raise ValueError(
+                f'This U-Net needs heights and widths that are multiples of {self.divisor}, got {sides}. Set other '
+                'sizes (model.data_preprocessor.size, --size), or fewer stages (model.unet.block_out_channels).'
+            )
 
     def forward(
         self, x: Tensor, t: Tensor | int, fractions: Tensor | None = None, noise_level: Tensor | None = None
