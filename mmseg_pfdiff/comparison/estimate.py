@@ -27,7 +27,7 @@ def measured_rates(bench: Workbench) -> dict[tuple[str, str], float]:
 
 
 def estimated_seconds(task: Task, rates: Mapping[tuple[str, str], float], guesses: Mapping[str, float]) -> float | None:
-    """What a task takes, from tasks like it, else from the plan's guess; None where there is neither.
+    """Seconds that a task takes, from tasks like it, else from the plan's guess; None where there is neither.
 
     Args:
         task: The task.

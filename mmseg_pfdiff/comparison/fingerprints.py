@@ -1,4 +1,4 @@
-"""What a task is made with, as a digest that stays the same wherever files lie and however their paths are typed."""
+"""Digests of the settings and data of a task: the same wherever files lie and however their paths are typed."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ from ..files import file_sha256
 
 
 def data_identity(root: str) -> str:
-    """What a data set was made of and how.
+    """The origin of a data set: the files it was made of, and how.
 
     Args:
         root: Of the data set.

@@ -1,4 +1,4 @@
-"""What the paper printed, to stand beside what is measured (256x256; its test micrographs are not named)."""
+"""Values that the paper printed, to stand beside what is measured (256x256; its test micrographs are not named)."""
 
 from typing import NamedTuple
 

@@ -28,7 +28,7 @@ class Records:
         write_atomically(self._record(name), (json.dumps(record, indent=1) + '\n').encode())
 
     def made(self, name: str) -> str | None:
-        """What tells the result of a task from any other; None while there is none."""
+        """A digest of the result of a task, or of what it came from; None while there is none."""
         return (self.read(name) or {}).get('made')
 
     def mark(self, name: str) -> Path:

@@ -89,7 +89,7 @@ def _where_classes_are(summary: Summary) -> str:
 
 
 def _numbers(summary: Summary) -> dict:
-    """What the tables are made of, for use elsewhere."""
+    """The numbers behind the tables, for use elsewhere."""
     entries = [
         {
             'segmentor': entry.segmentor,

@@ -9,7 +9,7 @@ import numpy as np
 
 
 class TestResult(NamedTuple):
-    """What one test found.
+    """Pixels of each class that one test counted.
 
     Attributes:
         micrographs: N names.

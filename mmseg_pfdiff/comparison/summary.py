@@ -42,7 +42,7 @@ class Entry(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """What one method gains over another, on the same micrographs and seeds.
+    """The gain of one method over another, on the same micrographs and seeds.
 
     Attributes:
         segmentor: Name.

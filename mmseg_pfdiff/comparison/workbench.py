@@ -51,7 +51,7 @@ class Workbench:
         return record if record and record['made_from'] == {run: self.records.made(run)} else None
 
     def seconds(self, task: Task) -> float | None:
-        """What a task took, over all its interruptions; None while it is not done."""
+        """Seconds that a task took, over all its interruptions; None while it is not done."""
         return self.record(task)['seconds'] if self.done(task) else None
 
     def validation_scores(self, task: Task) -> dict[int, list[float]] | None:
@@ -78,11 +78,11 @@ class Workbench:
         return None if scores is None else best_ratio(scores)
 
     def report(self, test: Task) -> Path:
-        """What a test leaves: one file for each ratio, as more seeds may make another one the best."""
+        """The report of a test: one file for each ratio, as more seeds may make another one the best."""
         return self.work_dir / test.name / f'x{self.chosen_ratio(test)}' / 'test.json'
 
     def reports(self, test: Task) -> list[Path]:
-        """What a test left, of all ratios that were the best at some time."""
+        """The reports of a test, of all ratios that were the best at some time."""
         return sorted((self.work_dir / test.name).glob('x*/test.json'))
 
     def made_with(self, task: Task) -> str:
@@ -119,7 +119,7 @@ class Workbench:
                 raise ValueError(f'{task.name} was made with other {others} than this plan has. {self._advice(task)}')
 
     def made_from(self, task: Task) -> dict[str, str | None]:
-        """What tells the results that a task takes from any others."""
+        """Name of each task needed -> digest of its result, of :meth:`Records.made`."""
         return {name: self.records.made(name) for name in task.needs}
 
     def _advice(self, task: Task) -> str:
@@ -139,7 +139,7 @@ class Workbench:
 
 
 def other_origins(record: Mapping, made_with: str, made_from: Mapping[str, str | None]) -> str:
-    """What a task was begun with that it would not be begun with now.
+    """Settings, data or results that a task was begun with and would not be begun with now.
 
     Args:
         record: Of the task.

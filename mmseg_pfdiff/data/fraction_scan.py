@@ -63,7 +63,7 @@ class _Source(NamedTuple):
 
 
 class _Sample(NamedTuple):
-    """A label map: its data set, its index there, its path, and what it is known by, see :func:`label_key`."""
+    """A label map: its data set, its index there, its path, and its key, see :func:`label_key`."""
 
     dataset: Any
     index: int
@@ -72,7 +72,7 @@ class _Sample(NamedTuple):
 
 
 def label_key(config: Mapping, path: str) -> tuple[str, str]:
-    """What tells a label map, read as a config of a data set says, from any other."""
+    """The key of a label map that is read as a config of a data set says."""
     return str(config), os.path.realpath(path)
 
 

@@ -27,7 +27,7 @@ SHOWN_VALUES = 8
 
 
 class LabelScan(NamedTuple):
-    """What a scan of label maps found.
+    """Findings of a scan of label maps without faults.
 
     Attributes:
         number: Of label maps that were read.
@@ -135,7 +135,7 @@ def _problem(pair: _Pair, fractions: dict[tuple[str, str], Tensor | None]) -> st
 
 
 def _strange_values(label: np.ndarray, pair: _Pair) -> str | None:
-    """What is said of values that are neither a class nor ignored."""
+    """The fault of a label map with values that are neither a class nor ignored; None without."""
     classes = pair.dataset.metainfo.get('classes')
     values = np.unique(label)
     strange = values[(values < 0) | (values >= len(classes))] if classes else values[:0]

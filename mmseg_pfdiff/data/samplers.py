@@ -44,7 +44,7 @@ class FixedLengthSampler(Sampler):
         yield from (self._sample(start + n * self.world_size) for n in range(len(self)))
 
     def _sample(self, position: int) -> int:
-        """What stands at a position of the endless row."""
+        """Index of the sample at a position of the endless row."""
         index, place = divmod(position, self.size)
         if (self.size, index) != getattr(self, '_pass', None):
             # Not seed + index: the passes of one seed would be those of the next, shifted.

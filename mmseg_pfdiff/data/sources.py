@@ -49,7 +49,7 @@ class Source(NamedTuple):
 
 
 class Sources(NamedTuple):
-    """What the folders hold.
+    """Contents of the folders of micrographs and label maps.
 
     Attributes:
         used: Micrographs with their label maps, by part, then by name.
@@ -187,7 +187,9 @@ def _check_values(label: np.ndarray, num_classes: int, where: Path) -> None:
         return
     hint = ''
     if wrong == [num_classes] and 0 not in present:
-        hint = ' Values seem to start at 1, class indices start at 0: subtract 1 from those that are not 255.'
+        hint = (
+            f' Values seem to start at 1, class indices start at 0: subtract 1 from those that are not {IGNORE_INDEX}.'
+        )
     raise DataError(
         f'{where} holds {list_names(map(str, wrong))}; class indices are 0..{num_classes - 1}, {IGNORE_INDEX} is '
         f'ignored.{hint}'

@@ -47,7 +47,7 @@ class TrainedSegmentor(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """What the segmentor says of N pairs.
+    """Agreement of N masks with a segmentor's reading of their images.
 
     Attributes:
         iou: (N, K) float64, intersection over union of prediction and mask; NaN for a class the mask lacks.
@@ -61,7 +61,7 @@ class Reading(NamedTuple):
 
 
 class AgreementLimits(NamedTuple):
-    """What real held-out tiles reach, and so the limits of generated pairs.
+    """Agreement that real held-out tiles reach, which limits that of generated pairs.
 
     Attributes:
         class_loss: (K,) float64, mean loss of the pixels of a class; NaN for a class without any.

@@ -26,7 +26,7 @@ NOTHING_LEFT = 'image and mask disagree everywhere'
 
 @dataclass
 class PairCheck:
-    """What was found; all about pairs is in the order of `rows`.
+    """Findings of a check of pairs; those of each pair are in the order of `rows`.
 
     Attributes:
         rows: Rows with their new measures: `nearest_<kind>` and `copy_ratio_<kind>` for image and mask, and, where a

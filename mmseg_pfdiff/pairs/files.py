@@ -135,7 +135,7 @@ class PairFiles:
             label: (H, W) uint8, class indices or 255.
 
         Raises:
-            OSError: Disk full or not writable; both label maps are as they were.
+            OSError: Disk full or not writable; the label map is as it was.
         """
         drawn, path = self.drawn_path(index), self.label_path(index)
         if not drawn.is_file():

@@ -68,7 +68,7 @@ def _moved(folder: PairFolder, rows: list[PairRow], target: Tensor) -> list[str]
 
 
 def _kept(folder: PairFolder, rows: list[PairRow], measured: Tensor) -> list[str]:
-    """What training will see: a filter on pairs may take more of the rare phases than of others."""
+    """The fractions that training will see: a filter on pairs may take more of the rare phases than of others."""
     kept = torch.tensor([row.kept for row in rows])
     all_of, kept_of = (Counter(row.group for row in part) for part in (rows, [row for row in rows if row.kept]))
     groups = ', '.join(f'{name} {kept_of[name]} of {number}' for name, number in all_of.items())

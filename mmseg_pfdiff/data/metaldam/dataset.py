@@ -2,6 +2,7 @@
 
 from mmseg.registry import DATASETS
 
+from ...phases.labels import IGNORE_INDEX
 from ..dataset import MicrographDataset
 
 
@@ -37,5 +38,5 @@ class MetalDAMDataset(MicrographDataset):
     # Label value of the release -> its name, its class index here, its share (%) in Table 1 of the PF-DiffSeg paper.
     # Precipitate is ignored, as the original benchmark and the paper do.
     release_classes = ('matrix', 'austenite', 'martensite_austenite', 'precipitate', 'defect')
-    release_to_class = (0, 1, 2, 255, 3)
+    release_to_class = (0, 1, 2, IGNORE_INDEX, 3)
     paper_shares = (31.86, 58.26, 8.96, 0.24, 0.68)

@@ -40,7 +40,7 @@ Parts = dict[str, tuple[str, ...]]
 
 @dataclass(frozen=True)
 class MicrographStatistics:
-    """What the rule looks at, counted in one label."""
+    """Pixels that the rule balances, counted in one label."""
 
     name: str
     pixels: int
