@@ -116,7 +116,7 @@ class PairCascade:
         if target.shape != (len(indices), num_classes):
             raise ValueError(
                 f'target must be ({len(indices)}, {num_classes}): one row for each index, one column for each '
-                f'class; got {tuple(target.shape)}.'
+                f'class; got {tuple(target.shape)}. Give as many rows as indices.'
             )
         check_fractions(target)
         size = size or (self.tile_size, self.tile_size)
@@ -133,7 +133,7 @@ class PairCascade:
         if min(size) < self.tile_size:
             raise ValueError(
                 f'Pairs must be at least {self.tile_size}x{self.tile_size}, what the models draw; got a size of '
-                f'{size[0]}x{size[1]}.'
+                f'{size[0]}x{size[1]}. Ask for a larger --size, or leave it out.'
             )
 
     def _draw(self, c: Tensor, seed: int, indices: Sequence[int], size: tuple[int, int], window_batch: int) -> Tensor:

@@ -52,10 +52,16 @@ class TwoStageCascade:
     ) -> None:
         sizes = [model.data_preprocessor.size for model in (mask_model, image_model)]
         if sizes[0] != sizes[1]:
-            raise ValueError(f'The mask model draws {sizes[0]}x{sizes[0]}, the image model {sizes[1]}x{sizes[1]}.')
+            raise ValueError(
+                f'The mask model draws {sizes[0]}x{sizes[0]}, the image model {sizes[1]}x{sizes[1]}. Give models that '
+                'were trained with one model.data_preprocessor.size.'
+            )
         classes = [model.data_preprocessor.codec.num_classes for model in (mask_model, image_model)]
         if classes[0] != classes[1]:
-            raise ValueError(f'The mask model draws {classes[0]} classes, the image model knows {classes[1]}.')
+            raise ValueError(
+                f'The mask model draws {classes[0]} classes, the image model knows {classes[1]}. Give models that were '
+                'trained on one data set.'
+            )
         if super_resolution is not None:
             check_fit(mask_model, super_resolution)
             super_resolution = super_resolution.to(device).eval()
@@ -99,7 +105,9 @@ class TwoStageCascade:
     def check_size(self, size: tuple[int, int]) -> None:
         """Refuses other sizes than that of the models, with a ValueError."""
         if tuple(size) != (self.tile_size, self.tile_size):
-            raise ValueError(f'These models draw {self.tile_size}x{self.tile_size} only, got {size[0]}x{size[1]}.')
+            raise ValueError(
+                f'These models draw {self.tile_size}x{self.tile_size} only, got {size[0]}x{size[1]}. Leave --size out.'
+            )
 
     def seam_score(self, image: Tensor) -> float:
         """1: there are no windows."""
