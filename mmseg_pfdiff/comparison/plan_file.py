@@ -28,10 +28,10 @@ def read_plan(path: str | Path) -> Plan:
     try:
         fields = read_config(path)._cfg_dict.to_dict()
         generators = {
-            name: Training(_config(path, one['config']), one['epochs'], one.get('options', {}))
-            for name, one in fields.pop('generators', {}).items()
+            name: Training(_config(path, training['config']), training['epochs'], training.get('options', {}))
+            for name, training in fields.pop('generators', {}).items()
         }
-        methods = {name: Method(**one) for name, one in fields.pop('methods').items()}
+        methods = {name: Method(**method) for name, method in fields.pop('methods').items()}
         segmentors = {name: _config(path, config) for name, config in fields.pop('segmentors').items()}
         fields = {'budget': 'epochs', 'segmentor_options': {}, 'seconds': {}, **fields}
         plan = Plan(path.stem, segmentors=segmentors, methods=methods, generators=generators, **fields)
@@ -95,10 +95,10 @@ def _check_data(split: str, root: Path, path: str) -> None:
     # A data set converted with another split than its name says would pass for that.
     record = read_record(root)
     if split in split_names() and record:
-        found = (record.get('split') or {}).get('name')
-        if found != split:
+        converted_with = (record.get('split') or {}).get('name')
+        if converted_with != split:
             raise ValueError(
-                f'{path}: {root} holds the split {found!r}, not {split!r}. Convert it with --split {split}.'
+                f'{path}: {root} holds the split {converted_with!r}, not {split!r}. Convert it with --split {split}.'
             )
 
 

@@ -57,17 +57,17 @@ def write_report(summary: Summary, folder: Path) -> Path:
     """
     make_folder(folder)
     tables = {title: rows for title, make in TABLES.items() if (rows := make(summary))}
-    told = description(summary)
+    sentences = description(summary)
     sections = [
         Section(f'table{n}', title, [table(_columns(rows), _cells(rows))], {})
         for n, (title, rows) in enumerate(tables.items())
     ]
     plots = [plot(make(summary), title) for title, make in PLOTS.items()] if summary.entries else []
-    introduction = [*map(paragraph, told), *plots]
-    markdown = [f'# Comparison: {markdown_text(summary.plan.name)}', *map(markdown_text, told)]
+    introduction = [*map(paragraph, sentences), *plots]
+    markdown = [f'# Comparison: {markdown_text(summary.plan.name)}', *map(markdown_text, sentences)]
     for title, rows in tables.items():
         markdown += [f'## {title}', markdown_table(rows, _columns(rows))]
-    content = dict(description=told, versions=package_versions(), tables=tables, **_numbers(summary))
+    content = dict(description=sentences, versions=package_versions(), tables=tables, **_numbers(summary))
     write_atomically(folder / 'report.md', ('\n\n'.join(markdown) + '\n').encode())
     write_atomically(folder / 'report.json', (json.dumps(content, indent=1) + '\n').encode())
     html = page(f'Comparison: {summary.plan.name}', introduction, sections)

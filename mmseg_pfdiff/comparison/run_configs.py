@@ -70,15 +70,16 @@ def segmentor_base(plan: Plan, segmentor: str) -> Config:
     evaluators = config.get('test_evaluator') or []
     evaluators = evaluators if isinstance(evaluators, list) else [evaluators]
     loop = config.get('train_cfg', {})
-    found = {
+    present = {
         "train_dataloader.dataset.type='SyntheticPairMix'": _at(config, 'train_dataloader.dataset.type')
         == 'SyntheticPairMix',
         "train_cfg.type='EpochBasedTrainLoop'": loop.get('type') == 'EpochBasedTrainLoop' or loop.get('by_epoch'),
         f'train_cfg.val_interval of at most {plan.epochs}': loop.get('val_interval', 1) <= plan.epochs,
         "default_hooks.checkpoint.save_best='mIoU'": _at(config, 'default_hooks.checkpoint.save_best') == 'mIoU',
-        "a test_evaluator of type 'MicrographIoUMetric'": 'MicrographIoUMetric' in [one.type for one in evaluators],
+        "a test_evaluator of type 'MicrographIoUMetric'": 'MicrographIoUMetric'
+        in [evaluator.type for evaluator in evaluators],
     }
-    missing = [what for what, there in found.items() if not there]
+    missing = [what for what, there in present.items() if not there]
     if missing:
         raise ValueError(
             f'{plan.segmentors[segmentor]} lacks {", ".join(missing)}, which a comparison needs; see '

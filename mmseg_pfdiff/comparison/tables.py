@@ -60,9 +60,9 @@ def difference_table(summary: Summary) -> Rows:
     """Paired differences of methods, with 95 % intervals."""
     names = ['mean IoU', *summary.classes]
     return [
-        {'segmentor': one.segmentor, 'method': one.method, 'against': one.against}
-        | {name: interval(gain) for name, gain in zip(names, one.gains, strict=True)}
-        for one in summary.differences
+        {'segmentor': difference.segmentor, 'method': difference.method, 'against': difference.against}
+        | {name: interval(gain) for name, gain in zip(names, difference.gains, strict=True)}
+        for difference in summary.differences
     ]
 
 
@@ -88,7 +88,7 @@ def micrograph_table(summary: Summary) -> Rows:
                 counts = [
                     [getattr(run, key)[n : n + 1] for key in ('intersection', 'predicted', 'labelled')] for run in runs
                 ]
-                values = np.array([class_iou(*one) for one in counts])
+                values = np.array([class_iou(*areas) for areas in counts])
                 row = {'segmentor': entry.segmentor, 'method': entry.method, 'split': split, 'micrograph': name}
                 row['mean IoU %'] = mean_and_deviation(np.nanmean(values, axis=1))
                 rows.append(row | {f'{c} %': mean_and_deviation(values[:, k]) for k, c in enumerate(summary.classes)})
