@@ -14,14 +14,14 @@ from mmseg.registry import MODELS
 from mmseg_pfdiff.data.demo import write_demo_release
 from mmseg_pfdiff.data.metaldam.convert import convert_release
 
-from .generators import generator, super_resolution
+from .generators import generator, painter, super_resolution
 from .grey import grey_data, grey_segmentor, segmentor_config
 from .releases import real, synthetic, three_micrographs, tiny_release, zip_folder
 from .running import ROOT
 
 # Fixtures for all tests.
 __all__ = [
-    'generator', 'grey_data', 'grey_segmentor', 'real', 'segmentor_config', 'super_resolution', 'synthetic',
+    'generator', 'grey_data', 'grey_segmentor', 'painter', 'real', 'segmentor_config', 'super_resolution', 'synthetic',
     'three_micrographs', 'tiny_release', 'zip_folder',
 ]  # fmt: skip
 

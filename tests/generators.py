@@ -5,6 +5,7 @@ from mmseg.structures import SegDataSample
 
 from mmseg_pfdiff.models.diffusion.pf_diffseg import PFDiffSeg
 from mmseg_pfdiff.models.diffusion.super_resolution import PairSuperResolution
+from mmseg_pfdiff.models.gan.painter import PairPainter
 
 TINY_UNET = dict(block_out_channels=(8, 16), layers_per_block=1, norm_num_groups=4)
 
@@ -23,6 +24,13 @@ def make_super_resolution(size=32, seed=1, **kwargs):
     return PairSuperResolution(preprocessor, **kwargs).eval()
 
 
+def make_painter(size=32, seed=1, **kwargs):
+    torch.manual_seed(seed)
+    preprocessor = dict(type='PairDataPreprocessor', num_classes=4, size=size)
+    networks = dict(generator=dict(channels=8, num_blocks=1, top_channels=4), discriminator=dict(channels=(4, 8)))
+    return PairPainter(preprocessor, **(networks | dict(grain=dict(num=6)) | kwargs)).eval()
+
+
 def opening(paths):
     """Arguments of `open_generator`: config and checkpoint of a generator, perhaps of a super-resolution model too."""
     return dict(zip(('source', 'checkpoint', 'sr_config', 'sr_checkpoint'), map(str, paths), strict=False))
@@ -36,6 +44,11 @@ def generator():
 @pytest.fixture
 def super_resolution():
     return make_super_resolution()
+
+
+@pytest.fixture
+def painter():
+    return make_painter()
 
 
 # For the GANs.

@@ -12,11 +12,13 @@ from torch import Tensor
 from ..config_files import merge_options
 from ..files import write_atomically
 from ..models.diffusion.base import PairDiffusion
+from ..models.enlarger import PairEnlarger
 from ..phases.quota import largest_remainder
 from ..requests.base import RequestSource, build_requests
 from ..texts import markdown_text
 from .limits import COLOURS, MAX_PROSE, NAMES, UNFIT, check_value, one_line, shown, text
 from .settings import sampler_settings
+from .weights import drawing_weights
 
 CARD_FILE = 'card.json'
 README_FILE = 'README.md'
@@ -66,7 +68,7 @@ is in this folder.
 
 {licence}
 
-## Sampler
+## Drawing
 
 {samplers}
 
@@ -81,9 +83,10 @@ is in this folder.
 
 ## Files
 
-`model_index.json` names the parts. Each part has `config.json` (what builds it in mmseg_pfdiff), `unet/` and
-`scheduler/` in the layout of diffusers: `{unet_class}.from_pretrained('<this folder>/generator/unet')` opens the
-network without mmseg_pfdiff. Weights are safetensors, everything else is text; loading runs no code of this folder.
+`model_index.json` names the parts. Each part has `config.json` (what builds it in mmseg_pfdiff) and weights: of a
+painter in `painter.safetensors`, of a diffusion model `unet/` and `scheduler/` in the layout of diffusers, so that
+`{unet_class}.from_pretrained('<this folder>/generator/unet')` opens the network without mmseg_pfdiff. Weights are
+safetensors, everything else is text; loading runs no code of this folder.
 {patches}"""
 
 PATCHES = """
@@ -156,7 +159,7 @@ class GeneratorCard(NamedTuple):
         """
         return build_requests(self.source_settings(), self.classes, self.vectors)
 
-    def write(self, folder: Path, generator: PairDiffusion, super_resolution: PairDiffusion | None) -> None:
+    def write(self, folder: Path, generator: PairDiffusion, super_resolution: PairEnlarger | None) -> None:
         """Writes the card for programs (JSON) and for people (README.md).
 
         Args:
@@ -172,7 +175,7 @@ class GeneratorCard(NamedTuple):
         write_atomically(folder / CARD_FILE, json.dumps(content, indent=1).encode())
         write_atomically(folder / README_FILE, self.readme(generator, super_resolution).encode())
 
-    def readme(self, generator: PairDiffusion, super_resolution: PairDiffusion | None) -> str:
+    def readme(self, generator: PairDiffusion, super_resolution: PairEnlarger | None) -> str:
         """The model card, Markdown."""
         parts = [('The generator', generator)]
         if super_resolution is not None:
@@ -181,11 +184,7 @@ class GeneratorCard(NamedTuple):
         mean, least, most = self.vectors.mean(0), self.vectors.amin(0), self.vectors.amax(0)
         hundredths = largest_remainder(mean[None], 100)[0].tolist()  # rounded so that they sum to 1
         return README.format(
-            models='\n'.join(
-                f'{name} is a {type(model).__name__} with {sum(p.numel() for p in model.parameters()) / 1e6:.1f} '
-                f'million parameters for pairs of {model.data_preprocessor.size}x{model.data_preprocessor.size}.'
-                for name, model in parts
-            ),
+            models='\n'.join(_size_of(name, model) for name, model in parts),
             example=', '.join(f'{value / 100:.2f}' for value in hundredths),
             order=', '.join(self.classes),
             size=parts[-1][1].data_preprocessor.size,
@@ -198,7 +197,7 @@ class GeneratorCard(NamedTuple):
             licence=self.licence,
             card_file=CARD_FILE,
             tiles=len(self.vectors),
-            samplers='\n'.join(f'- {name}: {_describe(sampler_settings(model.sampler))}.' for name, model in parts),
+            samplers='\n'.join(f'- {name}: {_way_of_drawing(model)}.' for name, model in parts),
             unet_class=type(generator.unet.net).__name__,
             patches=PATCHES.format(patch=patch) if patch > 1 else '',
         )
@@ -264,7 +263,16 @@ def _check_vectors(rows: Any, num_classes: int) -> None:
             raise ValueError(f'vectors must be (R, {num_classes}) numbers, row {number} is {shown(row)}.')
 
 
-def _describe(sampler: Mapping) -> str:
-    """`DDIMScheduler, 50 steps (eta=0.0)`."""
+def _size_of(name: str, model: PairDiffusion | PairEnlarger) -> str:
+    million = sum(weight.numel() for weight in drawing_weights(model).values()) / 1e6
+    side = model.data_preprocessor.size
+    return f'{name} is a {type(model).__name__} with {million:.1f} million parameters for pairs of {side}x{side}.'
+
+
+def _way_of_drawing(model: PairDiffusion | PairEnlarger) -> str:
+    """`DDIMScheduler, 50 steps (eta=0.0)`, or that there are no steps."""
+    if not isinstance(model, PairDiffusion):
+        return 'in one pass, with the grain of a training tile of about the same brightness and contrast'
+    sampler = sampler_settings(model.sampler)
     others = ', '.join(f'{key}={value}' for key, value in sampler.items() if key not in ('type', 'steps'))
     return f'{sampler["type"]}, {sampler["steps"]} steps' + (f' ({others})' if others else '')

@@ -90,6 +90,13 @@ SETTINGS: dict[str, Any] = {
         'patch_size': whole(1, MAX_PATCH),
         'norm_num_groups': whole(1, MAX_WIDTH),
     },
+    'generator': {
+        'channels': whole(1, MAX_WIDTH),
+        'num_blocks': whole(0, MAX_BLOCKS),
+        'top_channels': whole(1, MAX_WIDTH),
+        'noise_channels': whole(0, MAX_WIDTH),
+    },
+    'grain': {'num': whole(1, MAX_STEPS)},
     'sampler': {'type': text(), 'steps': whole(1, MAX_STEPS), 'eta': number(0, 1)},
     'noise_schedule': {},
     'num_train_timesteps': whole(1, MAX_STEPS),
@@ -104,7 +111,7 @@ SETTINGS: dict[str, Any] = {
 }
 # Parts that pass further arguments on to a scheduler.
 OPEN = ('sampler', 'noise_schedule')
-NEEDED = ('data_preprocessor.type', 'data_preprocessor.num_classes', 'data_preprocessor.size', 'sampler.steps')
+NEEDED = ('data_preprocessor.type', 'data_preprocessor.num_classes', 'data_preprocessor.size')
 
 
 def check_settings(settings: Mapping[str, Any]) -> None:
@@ -120,7 +127,8 @@ def check_settings(settings: Mapping[str, Any]) -> None:
         if name in settings:
             check_value(name, settings[name], rule)
     check_plain(settings)
-    for key in NEEDED:
+    drawn_in_steps = ('sampler.steps',) if settings.get('type') != 'PairPainter' else ()
+    for key in (*NEEDED, *drawn_in_steps):
         part, _, name = key.partition('.')
         if name not in settings.get(part, {}):
             raise ValueError(f'{key} is missing.')

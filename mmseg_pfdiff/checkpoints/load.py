@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import nn
+from torch import Tensor, nn
 
 from ..json_files import read_json_object
 from ..models.cascade import PairCascade
@@ -18,12 +18,14 @@ from ..models.diffusion.pf_diffseg import PFDiffSeg
 from ..models.diffusion.samplers import check_sampler, resolve_sampler
 from ..models.diffusion.super_resolution import PairSuperResolution
 from ..models.diffusion.unet import unets_without_memory
+from ..models.enlarger import PairEnlarger
+from ..models.gan.painter import PairPainter
 from ..version import __version__
 from .card import CARD_FILE, GeneratorCard, parse_card
 from .limits import UNFIT, check_settings, one_line, shown
 from .options import settings_with_options
 from .settings import build_from_settings
-from .weights import check_finite
+from .weights import check_finite, drawing_weights
 
 FORMAT_VERSION = 1
 INDEX_FILE = 'model_index.json'
@@ -32,7 +34,9 @@ CONFIG_FILE = 'config.json'
 WEIGHTS_FILE = 'unet/diffusion_pytorch_model.safetensors'
 UNET_FILE = 'unet/config.json'
 SCHEDULE_FILE = 'scheduler/scheduler_config.json'
-PARTS = dict(generator=PFDiffSeg, super_resolution=PairSuperResolution)
+PAINTER_FILE = 'painter.safetensors'
+PARTS = dict(generator=(PFDiffSeg,), super_resolution=(PairSuperResolution, PairPainter))
+Model = PairDiffusion | PairEnlarger
 
 
 def load_cascade(folder: str | Path, *, device: str = 'cpu', **options) -> PairCascade:
@@ -60,7 +64,7 @@ def load_models(
     sampler: str | None = None,
     steps: int | None = None,
     options: Mapping[str, Mapping[str, Any]] | None = None,
-) -> tuple[dict[str, PairDiffusion | None], GeneratorCard]:
+) -> tuple[dict[str, Model | None], GeneratorCard]:
     """The models of a folder. Nothing in it is run: weights are safetensors, classes are looked up in a list of ours.
 
     What the files say is checked against :mod:`.limits` before anything is built, and networks get memory only where
@@ -89,9 +93,10 @@ def load_models(
             f"this version of mmseg_pfdiff ({__version__}) reads a 'PairCascade' of format version {FORMAT_VERSION}."
         )
     models = dict.fromkeys(PARTS)
-    for name, kind in PARTS.items():
+    for name in PARTS:
         changes = (options or {}).get(name, {})
-        if _class_name(folder, index, name, kind) is not None:
+        kind = _class_name(folder, index, name)
+        if kind is not None:
             models[name] = _load_part(folder / name, kind, sampler, steps, changes)
         elif changes:
             raise ValueError(f'Options {", ".join(changes)}: {folder} holds no {name} model that they could change.')
@@ -100,32 +105,40 @@ def load_models(
     return models, card
 
 
-def _class_name(folder: Path, index: Mapping, name: str, kind: type) -> str | None:
+def _class_name(folder: Path, index: Mapping, name: str) -> str | None:
     """The class of a part as the index names it; None for a super-resolution model that is not there."""
     entry = index.get(name)
     if name == 'super_resolution' and entry in (None, [None, None]):
         return None
-    if entry != ['mmseg_pfdiff', kind.__name__]:
+    allowed = [kind.__name__ for kind in PARTS[name]]
+    if entry not in [['mmseg_pfdiff', kind] for kind in allowed]:
         raise ValueError(
-            f'{folder / INDEX_FILE}: {name} must be a {kind.__name__} of mmseg_pfdiff, got {shown(entry)}.'
+            f'{folder / INDEX_FILE}: {name} must be a {" or a ".join(allowed)} of mmseg_pfdiff, got {shown(entry)}.'
         )
-    return kind.__name__
+    return entry[1]
 
 
-def _load_part(
-    folder: Path, kind: type[PairDiffusion], sampler: str | None, steps: int | None, options: Mapping
-) -> PairDiffusion:
+def _load_part(folder: Path, kind: str, sampler: str | None, steps: int | None, options: Mapping) -> Model:
     path = folder / CONFIG_FILE
     settings = _read(path)
-    if settings.get('type') != kind.__name__:
-        raise ValueError(f'{path} must be of a {kind.__name__}, got {shown(settings.get("type"))}.')
+    if settings.get('type') != kind:
+        raise ValueError(f'{path} must be of a {kind}, got {shown(settings.get("type"))}.')
     with _naming(path):
         check_settings(settings)
     changes = f' with the options {", ".join(f"{key}={value}" for key, value in options.items())}' if options else ''
     with _naming(path, changes):
         settings = settings_with_options(settings, options)
-        settings['sampler'] = resolve_sampler(settings['sampler'], sampler, steps)
+        if 'sampler' in settings:
+            settings['sampler'] = resolve_sampler(settings['sampler'], sampler, steps)
         check_settings(settings)
+    if kind == PairPainter.__name__:
+        return _load_painter(folder, settings, changes)
+    return _load_diffusion(folder, settings, changes)
+
+
+def _load_diffusion(folder: Path, settings: Mapping, changes: str) -> PairDiffusion:
+    path = folder / CONFIG_FILE
+    with _naming(path, changes):
         with unets_without_memory():
             model = build_from_settings(settings)
         check_sampler(model.sampler, model.training_schedule)
@@ -133,21 +146,44 @@ def _load_part(
     net, schedule = model.unet.net, model.training_schedule
     _check_agreement(folder / UNET_FILE, net.config, type(net).__name__, changes)
     _check_agreement(folder / SCHEDULE_FILE, schedule.config, type(schedule).__name__, changes)
-    _load_weights(net, folder / WEIGHTS_FILE, path)
+    _load_weights(net, _read_weights(folder / WEIGHTS_FILE), folder / WEIGHTS_FILE, path)
     return model.eval()
 
 
-def _load_weights(net: nn.Module, path: Path, config_path: Path) -> None:
-    """Gives a network without memory its weights."""
+def _load_painter(folder: Path, settings: Mapping, changes: str) -> PairPainter:
+    path, file = folder / CONFIG_FILE, folder / PAINTER_FILE
+    # The network of a painter takes no more memory than the file of its weights: first on the meta device.
+    state = _read_weights(file)
+    with _naming(path, changes), torch.device('meta'):
+        needed = {name: value.shape for name, value in drawing_weights(build_from_settings(settings)).items()}
+    if needed != {name: value.shape for name, value in state.items()}:
+        raise ValueError(f'{file} is damaged, or does not fit the network of {path}.')
+    with _naming(path, changes):
+        model = build_from_settings(settings)
+    for name in ('generator', 'grain'):
+        part = {key.removeprefix(f'{name}.'): value for key, value in state.items() if key.startswith(f'{name}.')}
+        _load_weights(getattr(model, name), part, file, path)
+    return model.eval()
+
+
+def _read_weights(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise FileNotFoundError(_missing(path))
     try:
-        net.load_state_dict(load_file(path), assign=True)
-    except (SafetensorError, *UNFIT) as error:
+        return load_file(path)
+    except SafetensorError as error:
+        raise ValueError(f'{path} is damaged: {one_line(error)}') from error
+
+
+def _load_weights(net: nn.Module, state: Mapping[str, Tensor], path: Path, config_path: Path) -> None:
+    """Gives a network its weights in place of those that it has, which may be without memory."""
+    try:
+        net.load_state_dict(state, assign=True)
+    except UNFIT as error:
         raise ValueError(
             f'{path} is damaged, or does not fit the network of {config_path}: {one_line(error)}'
         ) from error
-    for name, weights in net.named_parameters():
+    for name, weights in (*net.named_parameters(), *net.named_buffers()):
         if not weights.is_floating_point():
             raise ValueError(f'{path}: {name} must be floating-point numbers, got {weights.dtype}.')
         # A copy: tensors lie unaligned in the file, for which kernels may round differently.

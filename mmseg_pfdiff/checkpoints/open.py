@@ -13,7 +13,7 @@ from ..models.cascade import PairCascade
 from ..models.diffusion.base import PairDiffusion
 from ..models.diffusion.pf_diffseg import PFDiffSeg
 from ..models.diffusion.samplers import resolve_sampler
-from ..models.diffusion.super_resolution import PairSuperResolution
+from ..models.enlarger import PairEnlarger
 from ..models.two_stage import ImageModel, MaskModel, TwoStageCascade
 from ..requests.base import RequestSource, Unconditional, build_requests
 from ..requests.table import RequestedFractions, parse_shares
@@ -30,7 +30,7 @@ KINDS: dict[str, tuple[type, str]] = dict(
     generator=(PFDiffSeg, 'not of a PFDiffSeg'),
     mask_model=(MaskModel, f'which is no mask {STAGE_ORDER}'),
     image_model=(ImageModel, f'which is no image {STAGE_ORDER}'),
-    super_resolution=(PairSuperResolution, 'not of a PairSuperResolution'),
+    super_resolution=(PairEnlarger, 'which is neither a PairSuperResolution nor a PairPainter'),
 )
 
 

@@ -9,19 +9,31 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from safetensors import SafetensorError
+from safetensors.torch import save_file
 
 from ..files import TEMPORARY
 from ..folder_lock import locked_folder
 from ..json_files import write_json
 from ..models.cascade import PairCascade
 from ..models.diffusion.base import PairDiffusion
+from ..models.gan.painter import PairPainter
 from ..requests.base import RequestSource
 from ..version import __version__
 from .card import GeneratorCard
 from .limits import check_settings
-from .load import CONFIG_FILE, FORMAT_VERSION, INDEX_FILE, PARTS, UNET_FILE, WEIGHTS_FILE, load_models
+from .load import (
+    CONFIG_FILE,
+    FORMAT_VERSION,
+    INDEX_FILE,
+    PAINTER_FILE,
+    PARTS,
+    UNET_FILE,
+    WEIGHTS_FILE,
+    Model,
+    load_models,
+)
 from .settings import read_settings
-from .weights import tensors_sha256
+from .weights import drawing_weights, tensors_sha256
 
 
 def save_cascade(cascade: PairCascade, folder: str | Path, card: GeneratorCard) -> None:
@@ -125,20 +137,34 @@ def _write(cascade: PairCascade, folder: Path, card: GeneratorCard) -> None:
     again, _ = load_models(folder)
     for name, model in parts.items():
         if model is not None and _sha256(model) != _sha256(again[name]):
-            raise OSError(f'{folder / name / WEIGHTS_FILE} was read back with other weights. Check the disk.')
+            raise OSError(f'The weights in {folder / name} were read back with other values. Check the disk.')
 
 
-def _sha256(model: PairDiffusion) -> str:
-    return tensors_sha256(model.state_dict())
+def _sha256(model: Model) -> str:
+    return tensors_sha256(drawing_weights(model))
 
 
-def _write_part(model: PairDiffusion, folder: Path) -> None:
-    strays = [name for name in model.state_dict() if not name.startswith('unet.net.')]
-    if strays:
-        raise ValueError(f'{type(model).__name__} has weights outside its U-Net, which would be lost: {strays[:5]}.')
+def _write_part(model: Model, folder: Path) -> None:
     settings = json.loads(json.dumps(read_settings(model)))
     check_settings(settings)
     write_json(folder / CONFIG_FILE, settings)
+    (_write_painter if isinstance(model, PairPainter) else _write_diffusion)(model, folder)
+
+
+def _write_painter(model: PairPainter, folder: Path) -> None:
+    weights = {name: value.contiguous() for name, value in drawing_weights(model).items()}
+    path = folder / PAINTER_FILE
+    try:
+        save_file(weights, path, metadata=dict(format='pt'))
+    except SafetensorError as error:
+        raise _as_os_error(error, path) from error
+    path.chmod((folder / CONFIG_FILE).stat().st_mode)
+
+
+def _write_diffusion(model: PairDiffusion, folder: Path) -> None:
+    strays = [name for name in model.state_dict() if not name.startswith('unet.net.')]
+    if strays:
+        raise ValueError(f'{type(model).__name__} has weights outside its U-Net, which would be lost: {strays[:5]}.')
     model.training_schedule.save_pretrained(folder / 'scheduler')
     try:
         # One file whatever its size: two would need an index.

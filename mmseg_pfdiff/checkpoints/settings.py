@@ -17,24 +17,30 @@ from ..models.diffusion.pf_diffseg import PFDiffSeg
 from ..models.diffusion.samplers import Sampler
 from ..models.diffusion.super_resolution import PairSuperResolution
 from ..models.diffusion.unet import PairUNet
+from ..models.gan.painter import PairPainter
+from ..models.gan.painter_networks import PainterNetwork
 from ..models.preprocessor import PairDataPreprocessor
 from .limits import UNFIT, one_line
-from .weights import tensors_sha256
+from .weights import drawing_weights, tensors_sha256
 
 # Settings from a file may name these classes and no others.
-MODEL_CLASSES = {model.__name__: model for model in (PFDiffSeg, PairSuperResolution)}
+MODEL_CLASSES = {model.__name__: model for model in (PFDiffSeg, PairSuperResolution, PairPainter)}
 # What a model tells its U-Net by itself.
 UNET_GIVEN = ('in_channels', 'out_channels', 'num_fractions', 'noise_level_input')
+PAINTER_GIVEN = ('mask_channels', 'factor')
+# What a painter needs for its training alone.
+PAINTER_TRAINING = ('discriminator', 'crop', 'lambda_low', 'lambda_features', 'max_noise')
 
 
 def has_settings(model: Any) -> bool:
     """Whether :func:`read_settings` can read a model: one of :data:`MODEL_CLASSES`, of parts that are ours as well."""
-    parts = (getattr(model, name, None) for name in ('data_preprocessor', 'unet'))
-    ours = [type(part) for part in parts] == [PairDataPreprocessor, PairUNet]
+    name, network = ('generator', PainterNetwork) if isinstance(model, PairPainter) else ('unet', PairUNet)
+    parts = (getattr(model, part, None) for part in ('data_preprocessor', name))
+    ours = [type(part) for part in parts] == [PairDataPreprocessor, network]
     return ours and MODEL_CLASSES.get(type(model).__name__) is type(model)
 
 
-def read_settings(model: PairDiffusion) -> dict:
+def read_settings(model: PairDiffusion | PairPainter) -> dict:
     """The settings of which :func:`build_from_settings` makes an equal model, but for its weights.
 
     An argument of a constructor is read from the attribute of the same name, so changes made after building count;
@@ -44,7 +50,7 @@ def read_settings(model: PairDiffusion) -> dict:
         model: One of :data:`MODEL_CLASSES`.
 
     Returns:
-        JSON-like arguments with `type`, the name of the class.
+        JSON-like arguments with `type`, the name of the class; of a painter those that drawing needs.
 
     Raises:
         TypeError: An argument that no attribute tells.
@@ -53,23 +59,31 @@ def read_settings(model: PairDiffusion) -> dict:
     name = type(model).__name__
     if not has_settings(model):
         raise ValueError(
-            f'Models that can be written are {sorted(MODEL_CLASSES)} with a {PairDataPreprocessor.__name__} and a '
-            f'{PairUNet.__name__}, whose settings a reader knows; got a {name} with a '
-            f'{type(model.data_preprocessor).__name__} and a {type(model.unet).__name__}.'
+            f'Models that can be written are {sorted(MODEL_CLASSES)} of the parts that this package gives them, whose '
+            f'settings a reader knows; got a {name} with a {type(model.data_preprocessor).__name__} and a '
+            f'{type(getattr(model, "unet", getattr(model, "generator", None))).__name__}.'
         )
+    known = dict(data_preprocessor=_preprocessor_settings(model.data_preprocessor))
+    if isinstance(model, PairPainter):
+        known['generator'] = _arguments(model.generator, {}, drop=PAINTER_GIVEN)
+        known['grain'] = _arguments(model.grain, {})
+        return dict(type=name, **_arguments(model, known, drop=PAINTER_TRAINING))
+    return dict(type=name, **_arguments(model, known | _diffusion_settings(model)))
+
+
+def _diffusion_settings(model: PairDiffusion) -> dict:
+    """The arguments of a diffusion model that are kept in another form than they were given in."""
     guidance = model.fraction_guidance
-    known = dict(
-        data_preprocessor=_preprocessor_settings(model.data_preprocessor),
+    return dict(
         unet=_arguments(model.unet, dict.fromkeys(UNET_GIVEN) | dict(model.unet.net.config), drop=UNET_GIVEN),
         sampler=sampler_settings(model.sampler),
         num_train_timesteps=model.training_schedule.config.num_train_timesteps,
         noise_schedule=_schedule_settings(model.training_schedule.config),
         fraction_guidance=guidance.weight if guidance is not None else 0.0,
     )
-    return dict(type=name, **_arguments(model, known))
 
 
-def build_from_settings(settings: Mapping[str, Any]) -> PairDiffusion:
+def build_from_settings(settings: Mapping[str, Any]) -> PairDiffusion | PairPainter:
     """A model with random weights.
 
     Args:
@@ -118,15 +132,15 @@ def describe_model(model: nn.Module, config: Config | None = None) -> dict:
 
     Returns:
         JSON-like: `type`, its class; `settings`, the arguments it was built with, defaults included where the model
-        can be exported and as the config has them where not; `tensors_sha256` of its weights; and `sampler`, if it
-        has one.
+        can be exported and as the config has them where not; `tensors_sha256` of the weights that draw; and
+        `sampler`, if it has one.
     """
     sampler = getattr(model, 'sampler', None)
     settings = dict(read_settings(model) if has_settings(model) else config.model)
     for key in ('type', 'sampler'):
         settings.pop(key, None)
     described = dict(
-        type=type(model).__name__, settings=canonical(settings), tensors_sha256=tensors_sha256(model.state_dict())
+        type=type(model).__name__, settings=canonical(settings), tensors_sha256=tensors_sha256(drawing_weights(model))
     )
     return described if sampler is None else dict(described, sampler=canonical(sampler_settings(sampler)))
 

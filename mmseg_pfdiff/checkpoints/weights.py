@@ -160,6 +160,11 @@ def check_same_classes(checkpoint: str, trained: Sequence[str], classes: Sequenc
         )
 
 
+def drawing_weights(model: nn.Module) -> dict[str, Tensor]:
+    """The weights and buffers of a generator that drawing needs: all but those of a discriminator."""
+    return {name: value for name, value in model.state_dict().items() if not name.startswith('discriminator.')}
+
+
 def tensors_sha256(state: Mapping[str, Tensor]) -> str:
     """SHA-256 of weights and buffers: names, dtypes, shapes and values, in the order of the names.
 

@@ -4,6 +4,7 @@ May import all rooms up to `metrics`.
 """
 
 from .atomic_checkpoint import AtomicCheckpointHook
+from .grain_hook import GrainHook
 from .optimizers import PerModuleOptimWrapperConstructor
 from .pair_picture import PairPictureHook
 from .repeatable import RepeatableTrainingHook
@@ -11,6 +12,7 @@ from .resume import ResumeHook, ValidateOnResumeHook
 
 __all__ = [
     'AtomicCheckpointHook',
+    'GrainHook',
     'PairPictureHook',
     'PerModuleOptimWrapperConstructor',
     'RepeatableTrainingHook',

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..models.cascade import PairCascade
+from ..models.diffusion.super_resolution import PairSuperResolution
 from ..models.generate import MAX_INVENTED, MAX_MOVED, invented_shares
 from ..models.validation import batches
 from ..phases.fractions import phase_fractions
@@ -69,9 +70,10 @@ def draw_timed(
 
 
 def network_evaluations(cascade: PairCascade) -> int:
-    """Evaluations of both networks for one pair; classifier-free guidance takes two a step."""
+    """Evaluations of both networks for one pair; classifier-free guidance takes two a step, a painter one in all."""
     generator, high = cascade.generator, cascade.super_resolution
-    return generator.sampler.steps * (1 if generator.guidance_scale == 1 else 2) + (high.sampler.steps if high else 0)
+    enlarging = 0 if high is None else high.sampler.steps if isinstance(high, PairSuperResolution) else 1
+    return generator.sampler.steps * (1 if generator.guidance_scale == 1 else 2) + enlarging
 
 
 def fraction_columns(pairs: DrawnPairs, classes: tuple[str, ...]) -> dict[str, float]:

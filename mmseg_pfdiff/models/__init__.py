@@ -7,7 +7,7 @@ from . import segmentors
 from .cascade import PairCascade
 from .diffusion import MaskDiffusion, MaskToImageDiffusion, PairDiffusion, PairSuperResolution, PairUNet, PFDiffSeg
 from .diffusion.samplers import SAMPLERS, RenoiseScheduler, Sampler, build_sampler
-from .gan import DCGAN, Pix2PixHD
+from .gan import DCGAN, PairPainter, Pix2PixHD
 from .preprocessor import DecodedPairs, PairDataPreprocessor
 from .two_stage import TwoStageCascade
 
@@ -21,6 +21,7 @@ __all__ = [
     'PairCascade',
     'PairDataPreprocessor',
     'PairDiffusion',
+    'PairPainter',
     'PairSuperResolution',
     'PairUNet',
     'Pix2PixHD',

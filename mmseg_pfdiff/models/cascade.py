@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 
 import torch
-from mmengine.model import BaseModel
 from torch import Tensor
 
 from ..phases.fractions import check_fractions
 from .diffusion.pf_diffseg import PFDiffSeg
-from .diffusion.super_resolution import PairSuperResolution
 from .diffusion.windows import seam_score, window_borders
+from .enlarger import PairEnlarger, check_fit
 from .preprocessor import DecodedPairs
 
 
@@ -18,7 +17,8 @@ class PairCascade:
 
     Args:
         generator: A trained generator.
-        super_resolution: A trained super-resolution model whose input is the generator's output, or None.
+        super_resolution: A trained :class:`PairSuperResolution` or :class:`PairPainter` whose input is the generator's
+            output, or None.
         device: Where to run; the models are moved there and set to evaluation.
         exact: Give each label map exactly the fractions asked for (rounded to whole pixels), in place of the nearest
             class for each pixel.
@@ -35,7 +35,7 @@ class PairCascade:
     def __init__(
         self,
         generator: PFDiffSeg,
-        super_resolution: PairSuperResolution | None = None,
+        super_resolution: PairEnlarger | None = None,
         *,
         device: str = 'cpu',
         exact: bool = True,
@@ -54,11 +54,7 @@ class PairCascade:
         self.exact = exact
         self.speck_area = speck_area
         for model in filter(None, (self.generator, self.super_resolution)):
-            model.unet.half_precision = half
-            if channels_last:
-                model.unet.to(memory_format=torch.channels_last)
-            if compile:
-                model.unet.net.compile()
+            model.prepare(half=half, channels_last=channels_last, compiled=compile)
 
     @property
     def tile_size(self) -> int:
@@ -121,11 +117,16 @@ class PairCascade:
         check_fractions(target)
         size = size or (self.tile_size, self.tile_size)
         self.check_size(size)
-        pairs = self._draw(target.float().to(self.device), seed, indices, size, window_batch)
-        model = self.super_resolution or self.generator
-        pairs = pairs[..., : size[0], : size[1]]
-        exactly = target.to(self.device) if self.exact else None
-        decoded = model.data_preprocessor.decode(pairs, exactly, self.speck_area)
+        c = target.float().to(self.device)
+        low, _ = self.field_sizes(size)
+        pairs = self.generator.sample(c, seed, indices, low, window_batch)
+        if self.super_resolution is None:
+            exactly = target.to(self.device) if self.exact else None
+            pairs = pairs[..., : size[0], : size[1]]
+            decoded = self.generator.data_preprocessor.decode(pairs, exactly, self.speck_area)
+        else:
+            options = dict(exact=self.exact, speck_area=self.speck_area, window_batch=window_batch)
+            decoded = self.super_resolution.enlarge(pairs, seed, indices, size=size, target=target, **options)
         return DecodedPairs(*(part.cpu() for part in decoded))
 
     def check_size(self, size: tuple[int, int]) -> None:
@@ -135,18 +136,6 @@ class PairCascade:
                 f'Pairs must be at least {self.tile_size}x{self.tile_size}, what the models draw; got a size of '
                 f'{size[0]}x{size[1]}. Ask for a larger --size, or leave it out.'
             )
-
-    def _draw(self, c: Tensor, seed: int, indices: Sequence[int], size: tuple[int, int], window_batch: int) -> Tensor:
-        """Pair tensors at least as large as `size`."""
-        low, high = self.field_sizes(size)
-        pairs = self.generator.sample(c, seed, indices, low, window_batch)
-        if self.super_resolution is None:
-            return pairs
-        # Decoded and encoded again: the super-resolution model was trained on exact codes.
-        labels = self.generator.data_preprocessor.decode(pairs).labels
-        crisp = torch.cat([pairs[:, :1], self.generator.data_preprocessor.codec.encode(labels)], 1)
-        condition = self.super_resolution.from_low_resolution(crisp, c)
-        return self.super_resolution.sample(condition, seed, indices, high, window_batch)
 
     def field_sizes(self, size: tuple[int, int]) -> tuple[tuple[int, int], tuple[int, int]]:
         """Sizes at which the generator and the super-resolution model draw, to be cut to `size` afterwards.
@@ -172,30 +161,10 @@ class PairCascade:
             Mean grey-level step across borders over that elsewhere; near 1 where no seam shows, 1 without windows.
         """
         low, high = self.field_sizes(tuple(image.shape))
+        in_windows = self.super_resolution is not None and self.super_resolution.in_windows
         borders = []
         for low_side, high_side in zip(low, high, strict=True):
             factor = high_side // low_side
             edges = {factor * edge for edge in window_borders(low_side, self.generator.data_preprocessor.size)}
-            borders.append(sorted(edges | window_borders(high_side, self.tile_size)))
+            borders.append(sorted(edges | (window_borders(high_side, self.tile_size) if in_windows else set())))
         return seam_score(image, *borders)
-
-
-def check_fit(generator: BaseModel, super_resolution: PairSuperResolution) -> None:
-    """Refuses a super-resolution model that does not take what a generator draws.
-
-    Args:
-        generator: Has a :class:`PairDataPreprocessor`.
-        super_resolution: The other one.
-
-    Raises:
-        ValueError: Sizes, classes or mask codes differ.
-    """
-    low, high = generator.data_preprocessor, super_resolution.data_preprocessor
-    if low.size * super_resolution.factor != high.size:
-        raise ValueError(
-            f'The generator draws {low.size}x{low.size} pairs, the super-resolution model makes '
-            f'{high.size}x{high.size} of {high.size // super_resolution.factor}x'
-            f'{high.size // super_resolution.factor} ones. Give a super-resolution model for this generator.'
-        )
-    if not torch.equal(low.codec.codes.cpu(), high.codec.codes.cpu()):
-        raise ValueError('Generator and super-resolution model use different classes or mask codes.')

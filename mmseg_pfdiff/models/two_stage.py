@@ -6,8 +6,7 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from .cascade import check_fit
-from .diffusion.super_resolution import PairSuperResolution
+from .enlarger import PairEnlarger, check_fit
 from .preprocessor import DecodedPairs
 
 
@@ -46,7 +45,7 @@ class TwoStageCascade:
         self,
         mask_model: MaskModel,
         image_model: ImageModel,
-        super_resolution: PairSuperResolution | None = None,
+        super_resolution: PairEnlarger | None = None,
         *,
         device: str = 'cpu',
     ) -> None:
@@ -97,9 +96,9 @@ class TwoStageCascade:
         labels = self.mask_model.draw_labels(seed, indices)
         images = self.image_model.draw_images(labels, seed, indices)
         if self.super_resolution is not None:
-            encode, decode = self.mask_model.data_preprocessor.encode, self.super_resolution.data_preprocessor.decode
-            condition = self.super_resolution.from_low_resolution(encode(images, labels))
-            images, labels, *_ = decode(self.super_resolution.sample(condition, seed, indices))
+            pairs = self.mask_model.data_preprocessor.encode(images, labels)
+            side = self.tile_size
+            images, labels, *_ = self.super_resolution.enlarge(pairs, seed, indices, size=(side, side))
         return DecodedPairs(images.cpu(), labels.cpu(), torch.zeros(labels.shape), labels.cpu())
 
     def check_size(self, size: tuple[int, int]) -> None:

@@ -10,6 +10,9 @@ from ..phases.fractions import phase_fractions
 
 T = TypeVar('T')
 
+# Pairs drawn during validation use this seed, so that the epochs of a run can be compared by eye.
+VALIDATION_SEED = 0
+
 
 def batches(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
     """Splits a list into lists of `size`; the last may be shorter."""

@@ -29,7 +29,7 @@ def test_the_tool_prints_the_published_sizes(capsys):
 
 
 def test_networks_that_are_no_generators(tmp_path):
-    with pytest.raises(SystemExit, match='is no diffusion model'):
+    with pytest.raises(SystemExit, match='is neither a diffusion model nor a painter'):
         run_tool('count_operations.py', ROOT / 'configs/small/unet_r18_128x128_real.py')
 
 

@@ -10,7 +10,7 @@ from mmengine.optim import build_optim_wrapper
 from mmseg_pfdiff.models import DCGAN, MaskDiffusion, MaskToImageDiffusion, Pix2PixHD
 from mmseg_pfdiff.phases.fractions import phase_fractions
 
-from ..generators import OPTIMIZERS, TINY_UNET, batch, make_generator, make_super_resolution
+from ..generators import OPTIMIZERS, TINY_UNET, batch, make_generator, make_painter, make_super_resolution
 
 PREPROCESSOR = dict(type='PairDataPreprocessor', num_classes=4, size=16)
 MODELS = dict(
@@ -24,13 +24,14 @@ MODELS = dict(
         generator=dict(base_channels=4, num_downsamplings=2, num_blocks=1),
         discriminator=dict(num_scales=1, base_channels=4, num_layers=2),
     ),
+    painter=lambda: make_painter(size=16, crop=8),
 )
 
 
 @pytest.mark.parametrize('name', MODELS)
 def test_a_training_step_looks_at_nothing(name):
     model = MODELS[name]().to('meta').train()
-    gan = name in ('dcgan', 'pix2pixhd')
+    gan = name in ('dcgan', 'pix2pixhd', 'painter')
     optimizers = build_optim_wrapper(model, OPTIMIZERS if gan else dict(optimizer=dict(type='AdamW', lr=1e-4)))
     data = batch(4, size=32)
     if gan:

@@ -8,6 +8,7 @@ from mmseg.registry import MODELS
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..preprocessor import DecodedPairs
 from .base import PairDiffusion
 from .unet import PairUNet
 
@@ -42,6 +43,7 @@ class PairSuperResolution(PairDiffusion):
     """
 
     stream = 'super_resolution'
+    in_windows = True
 
     def __init__(
         self,
@@ -75,6 +77,29 @@ class PairSuperResolution(PairDiffusion):
         """
         upsampled = F.interpolate(pairs, scale_factor=self.factor, mode='nearest')
         return LowResolution(upsampled, upsampled.new_zeros(len(pairs)), fractions)
+
+    @torch.no_grad()
+    def enlarge(
+        self,
+        pairs: Tensor,
+        seed: int,
+        indices: Sequence[int],
+        *,
+        size: tuple[int, int],
+        target: Tensor | None = None,
+        exact: bool = False,
+        speck_area: int = 0,
+        window_batch: int = 16,
+    ) -> DecodedPairs:
+        """Draws pairs at the high resolution, as :class:`PairEnlarger` says."""
+        # Decoded and encoded again: the model was trained on exact codes.
+        labels = self.data_preprocessor.decode(pairs).labels
+        crisp = torch.cat([pairs[:, :1], self.data_preprocessor.codec.encode(labels)], 1)
+        target = None if target is None else target.to(pairs.device)
+        condition = self.from_low_resolution(crisp, None if target is None else target.float())
+        field = tuple(side * self.factor for side in pairs.shape[-2:])
+        drawn = self.sample(condition, seed, indices, field, window_batch)[..., : size[0], : size[1]]
+        return self.data_preprocessor.decode(drawn, target if exact else None, speck_area)
 
     def augment_condition(self, condition: LowResolution) -> LowResolution:
         """Adds noise of a random deviation to the low-resolution pair."""

@@ -1,6 +1,7 @@
-"""Adversarial models: masks from noise, and images for masks."""
+"""Adversarial models: masks from noise, images for masks, and pairs at a higher resolution."""
 
 from .dcgan import DCGAN
+from .painter import PairPainter
 from .pix2pixhd import Pix2PixHD
 
-__all__ = ['DCGAN', 'Pix2PixHD']
+__all__ = ['DCGAN', 'PairPainter', 'Pix2PixHD']

@@ -68,12 +68,16 @@ class AdversarialModel(BaseModel):
         # torch's own names them 'generator.module...', under which nothing finds them again.
         return get_state_dict(self, *args, **kwargs)
 
+    def training_inputs(self, inputs: dict) -> dict:
+        """What a training step works on, from the preprocessor's `inputs`: these."""
+        return inputs
+
     @abstractmethod
     def draw(self, inputs: dict) -> Tensor:
         """Draws for a training batch.
 
         Args:
-            inputs: Of the preprocessor.
+            inputs: Of :meth:`training_inputs`.
 
         Returns:
             (N, C, size, size) float in [-1, 1], with gradients.
@@ -101,7 +105,7 @@ class AdversarialModel(BaseModel):
         Returns:
             Losses of both by name, for the log; `loss` is the generator's sum, `loss_discriminator` the other's.
         """
-        inputs = self.data_preprocessor(data, True)['inputs']
+        inputs = self.training_inputs(self.data_preprocessor(data, True)['inputs'])
         with optim_wrapper['generator'].optim_context(self.generator):
             drawn = self.draw(inputs)
         with optim_wrapper['discriminator'].optim_context(self.discriminator):

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ...phases.seeding import sample_generator
-from ..diffusion.base import VALIDATION_SEED
+from ..validation import VALIDATION_SEED
 from .base import AdversarialModel, initialise_weights
 
 # Side of the smallest map, where the latent vector enters the generator and the discriminator decides.
