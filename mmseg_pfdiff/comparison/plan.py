@@ -42,6 +42,7 @@ class Method(NamedTuple):
         drop_disagreeing: Leave pairs out whose masks disagree with a segmentor of real tiles: the plan's first one,
             after its training with the first seed.
         ratios: Tried in place of the plan's; empty for those.
+        real_share: Share of real tiles in every batch; None for the one that they have in the mix.
         real_finish: Last epochs of a training that see real tiles alone.
         paper: What the paper calls it, to set its printed values beside; or None.
     """
@@ -56,6 +57,7 @@ class Method(NamedTuple):
     pairs_of: str | None = None
     drop_disagreeing: bool = False
     ratios: Sequence[int] = ()
+    real_share: float | None = None
     real_finish: int = 0
     paper: str | None = None
 

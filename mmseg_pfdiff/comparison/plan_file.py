@@ -122,6 +122,8 @@ def _check_method(plan: Plan, name: str, method: Method, where: str) -> None:
     if isinstance(method.arguments, str):
         raise ValueError(f'{where}: arguments must be a list of words, got {method.arguments!r}.')
     _check_numbers(method.ratios, 1, f'{where}: ratios')
+    if method.real_share is not None and not 0 <= method.real_share <= 1:
+        raise ValueError(f'{where}: real_share must be in [0, 1], got {method.real_share}.')
     _check_number(method.real_finish, 0, f'{where}: real_finish')
     if method.real_finish >= plan.epochs:
         raise ValueError(f'{where}: real_finish must be below the {plan.epochs} epochs, got {method.real_finish}.')

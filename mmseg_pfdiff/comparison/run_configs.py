@@ -11,7 +11,7 @@ from mmseg.registry import DATASETS
 from ..config_files import read_config
 from ..data.config_data_sets import class_names
 from ..engine.run_checks import data_folder
-from .plan import REAL, Plan, Training
+from .plan import REAL, Method, Plan, Training
 
 
 def with_options(config: Config, options: Mapping) -> Config:
@@ -155,12 +155,16 @@ def segmentor_config(
     config = segmentor_base(plan, segmentor)
     mix = config.train_dataloader.dataset
     with_data_root(config, plan.data[split])
-    finish = 0 if method == REAL else plan.methods[method].real_finish
-    if plan.budget == 'iterations' or finish:
+    chosen = Method() if method == REAL else plan.methods[method]
+    mixing = dict(real_share=chosen.real_share)
+    if chosen.real_finish:
+        mixing['real_from'] = plan.epochs - chosen.real_finish
+    mixed = chosen.real_share is not None or chosen.real_finish
+    if plan.budget == 'iterations' or mixed:
         length = _count(config) * (1 + ratio if plan.budget == 'epochs' else 1)
         config.train_dataloader.sampler = dict(type='FixedLengthSampler', length=length)
-    if finish:
-        config.train_dataloader.sampler.update(type='RealFinishSampler', start=plan.epochs - finish)
+    if mixed:
+        config.train_dataloader.sampler.update(type='MixSampler', **mixing)
     if method == REAL:
         config.train_dataloader.dataset = mix.real
     else:

@@ -6,7 +6,7 @@ May import `phases` and `requests`.
 from .dataset import MicrographDataset
 from .metaldam import MetalDAMDataset
 from .mix import SyntheticPairMix
-from .samplers import FixedLengthSampler, RealFinishSampler, SpacedSampler
+from .samplers import FixedLengthSampler, MixSampler, SpacedSampler
 from .transforms import LoadLabelMap, LoadMicrograph, PackMicrograph, RandomSquareSymmetry
 
 __all__ = [
@@ -15,9 +15,9 @@ __all__ = [
     'LoadMicrograph',
     'MetalDAMDataset',
     'MicrographDataset',
+    'MixSampler',
     'PackMicrograph',
     'RandomSquareSymmetry',
-    'RealFinishSampler',
     'SpacedSampler',
     'SyntheticPairMix',
 ]

@@ -1,4 +1,4 @@
-"""Samplers of data loaders: epochs of a given length, real samples at the end, and a few samples spread evenly."""
+"""Samplers of data loaders: epochs of a given length, a share of real samples, and a few samples spread evenly."""
 
 import math
 from collections.abc import Iterator, Sized
@@ -9,6 +9,28 @@ from mmseg.registry import DATA_SAMPLERS
 from torch.utils.data import Sampler
 
 from .mix import SyntheticPairMix
+
+
+class ShuffledPasses:
+    """An endless row of numbers 0..size-1: one shuffled pass after the other, so that each comes up equally often.
+
+    Args:
+        size: Of a pass, >= 1.
+        seed: Numbers that tell this row from others.
+    """
+
+    def __init__(self, size: int, *seed: int) -> None:
+        self.size, self.seed = size, seed
+        self._pass, self._order = -1, []
+
+    def __getitem__(self, position: int) -> int:
+        """The number at a position >= 0 of the row."""
+        number, place = divmod(position, self.size)
+        if number != self._pass:
+            # Not seed + number: the passes of one seed would be those of the next, shifted.
+            self._order = np.random.default_rng([*self.seed, number]).permutation(self.size).tolist()
+            self._pass = number
+        return self._order[place]
 
 
 @DATA_SAMPLERS.register_module()
@@ -32,25 +54,20 @@ class FixedLengthSampler(Sampler):
     def __init__(self, dataset: Sized, length: int, seed: int | None = None, shuffle: bool = True) -> None:
         if length < 1 or not len(dataset) or not shuffle:
             raise ValueError(
-                f'FixedLengthSampler needs length >= 1, samples and shuffle=True; got length={length}, '
+                f'{type(self).__name__} needs length >= 1, samples and shuffle=True; got length={length}, '
                 f'{len(dataset)} samples, shuffle={shuffle}.'
             )
         self.rank, self.world_size = get_dist_info()
         self.dataset, self.length, self.seed, self.epoch = dataset, length, seed or 0, 0
-        self.size = len(dataset)
+        self.all = ShuffledPasses(len(dataset), self.seed)
 
     def __iter__(self) -> Iterator[int]:
         start = self.epoch * self.length + self.rank
-        yield from (self._sample(start + n * self.world_size) for n in range(len(self)))
+        yield from (self.sample(start + n * self.world_size) for n in range(len(self)))
 
-    def _sample(self, position: int) -> int:
-        """Index of the sample at a position of the endless row."""
-        index, place = divmod(position, self.size)
-        if (self.size, index) != getattr(self, '_pass', None):
-            # Not seed + index: the passes of one seed would be those of the next, shifted.
-            rng = np.random.default_rng([self.seed, index])
-            self._pass, self._order = (self.size, index), rng.permutation(self.size).tolist()
-        return self._order[place]
+    def sample(self, position: int) -> int:
+        """Index of the sample at a position of the endless row of epochs."""
+        return self.all[position]
 
     def __len__(self) -> int:
         """Samples of an epoch for this process, as many as for every other: else they would wait for each other."""
@@ -62,39 +79,63 @@ class FixedLengthSampler(Sampler):
 
 
 @DATA_SAMPLERS.register_module()
-class RealFinishSampler(FixedLengthSampler):
-    """Draws from a whole mix up to an epoch, and from its real samples alone from there on.
+class MixSampler(FixedLengthSampler):
+    """Draws from a mix with a given share of real samples in every batch, and from real ones alone at the end.
 
-    What a network learns from synthetic images that are not quite like real ones, it mends in the last epochs. An
-    epoch has as many samples before as after.
+    Synthetic images are not quite like real ones. A share keeps the real tiles in charge however many pairs there are
+    (FreeMask, Yang et al. 2023, repeats the real set to come to about one half); in the last epochs a network mends
+    what it has learnt wrongly. An epoch has as many samples before as after.
 
     Args:
         dataset: The mix.
         length: Samples of an epoch, of all processes together, >= 1.
-        start: First epoch of real samples alone, counted from 0, >= 0.
+        real_share: Share of real samples, in [0, 1], in every stretch of samples to within one; None for the share
+            that they have in the mix, all samples shuffled together (the paper).
+        real_from: First epoch of real samples alone, counted from 0; None for no such epochs.
         seed: Same in all processes; MMEngine passes it.
         shuffle: Must be True.
 
     Raises:
-        ValueError: A data set that is no mix, a negative start, or what `FixedLengthSampler` refuses.
+        ValueError: A data set that is no mix with synthetic samples, a share or an epoch out of range, or what
+            `FixedLengthSampler` refuses.
     """
 
     def __init__(
-        self, dataset: SyntheticPairMix, length: int, start: int, seed: int | None = None, shuffle: bool = True
+        self,
+        dataset: SyntheticPairMix,
+        length: int,
+        real_share: float | None = None,
+        real_from: int | None = None,
+        seed: int | None = None,
+        shuffle: bool = True,
     ) -> None:
-        if not isinstance(dataset, SyntheticPairMix) or start < 0:
+        if not isinstance(dataset, SyntheticPairMix) or not dataset.ratio:
             raise ValueError(
-                'RealFinishSampler draws from a SyntheticPairMix, with start >= 0; got a '
-                f'{type(dataset).__name__} and start={start}.'
+                f'MixSampler draws from a SyntheticPairMix with a ratio of at least 1, got a {type(dataset).__name__}'
+                f'{" of ratio 0" if isinstance(dataset, SyntheticPairMix) else ""}. Take a FixedLengthSampler there.'
+            )
+        if (real_share is not None and not 0 <= real_share <= 1) or (real_from is not None and real_from < 0):
+            raise ValueError(
+                f'MixSampler needs real_share in [0, 1] or None, and real_from >= 0 or None; got {real_share} and '
+                f'{real_from}.'
             )
         super().__init__(dataset, length, seed, shuffle)
-        self.start = start
-        self.set_epoch(0)
+        self.real_share, self.real_from = real_share, real_from
+        # Real samples stand first in a mix. Streams of their own, so that no share moves the other kind's order.
+        real = len(dataset.real)
+        self.real, self.synthetic = (
+            ShuffledPasses(size, self.seed, stream) for stream, size in ((1, real), (2, len(dataset) - real))
+        )
 
-    def set_epoch(self, epoch: int) -> None:
-        """Chooses the stretch, and what it is drawn from: real samples stand first in a mix."""
-        super().set_epoch(epoch)
-        self.size = len(self.dataset.real) if epoch >= self.start else len(self.dataset)
+    def sample(self, position: int) -> int:
+        """Index of the sample at a position of the endless row of epochs."""
+        if self.real_from is not None and self.epoch >= self.real_from:
+            return self.real[position]
+        if self.real_share is None:
+            return self.all[position]
+        # Real samples before and up to this one, as evenly spread as can be; rounded for what sums of floats miss.
+        before, after = (math.floor(round(n * self.real_share, 6)) for n in (position, position + 1))
+        return self.real[before] if after > before else len(self.dataset.real) + self.synthetic[position - before]
 
 
 @DATA_SAMPLERS.register_module()

@@ -55,6 +55,7 @@ def test_what_does_not_fit_is_named(demo_data, tmp_path):
         (dict(methods={'a': dict(generator='small', ratios=[0])}), ValueError, 'ratios: each must be .* got 0'),
         (dict(methods={'a': dict(generator='small', ratios=2)}), ValueError, "'a': ratios must be a list.* got 2"),
         (dict(methods={'a': dict(generator='small', real_finish=2)}), ValueError, 'below the 2 epochs, got 2'),
+        (dict(methods={'a': dict(generator='small', real_share=2)}), ValueError, r'real_share must be in \[0, 1\]'),
         (dict(methods={'a': dict(generator='small', arguments='--num 1')}), ValueError, "of words, got '--num 1'"),
         (dict(methods={'real': dict(generator='small')}), ValueError, "method 'real' cannot be called so"),
         (dict(methods=['a']), ValueError, 'is no plan of a comparison'),
@@ -131,7 +132,7 @@ def test_tasks_stand_after_what_they_need(plan_file):
 def test_pairs_that_two_methods_share_are_drawn_once(demo_data, tmp_path):
     methods = {
         'filtered': dict(generator='small', drop_disagreeing=True),
-        'finish': dict(pairs_of='filtered', ratios=[1, 3], real_finish=1),
+        'finish': dict(pairs_of='filtered', ratios=[1, 3], real_share=0.5, real_finish=1),
     }
     plan = read_plan(write_plan(tmp_path / 'plan.py', demo_data, methods=methods))
     tasks = {task.name: task for task in list_tasks(plan)}
@@ -142,9 +143,9 @@ def test_pairs_that_two_methods_share_are_drawn_once(demo_data, tmp_path):
     assert 'runs/demo/unet_r18/filtered/x3/seed0' not in tasks
     assert tasks['runs/demo/unet_r18/finish/x3/seed0'].needs == ('pairs/demo/filtered',)
     config = segmentor_config(plan, 'demo', 'finish', 'unet_r18', 3, 0, tmp_path)
-    assert config.train_dataloader.sampler == dict(type='RealFinishSampler', length=tiles, start=1)
+    assert config.train_dataloader.sampler == dict(type='MixSampler', length=tiles, real_share=0.5, real_from=1)
     longer = segmentor_config(plan._replace(budget='epochs'), 'demo', 'finish', 'unet_r18', 3, 0, tmp_path)
-    assert longer.train_dataloader.sampler == dict(type='RealFinishSampler', length=4 * tiles, start=1)
+    assert longer.train_dataloader.sampler == dict(type='MixSampler', length=4 * tiles, real_share=0.5, real_from=1)
 
 
 def test_a_segmentor_that_trains_on_no_mix_is_named(demo_data, tmp_path):

@@ -8,7 +8,7 @@ from mmengine.dataset import BaseDataset, ConcatDataset, DefaultSampler, Infinit
 from torch.utils.data import DataLoader
 
 from mmseg_pfdiff.data.mix import SyntheticPairMix
-from mmseg_pfdiff.data.samplers import FixedLengthSampler, RealFinishSampler
+from mmseg_pfdiff.data.samplers import FixedLengthSampler, MixSampler
 from mmseg_pfdiff.engine.repeatable import NumberedIndex, SeededItems, number_samples, seed_process
 
 
@@ -39,7 +39,7 @@ CASES = {
     'joined': lambda: (ConcatDataset([Noisy(2), Noisy(4)]), DefaultSampler),
     'mixed': lambda: (noisy_mix(), DefaultSampler),
     'fixed length': lambda: (Noisy(), lambda dataset, seed: FixedLengthSampler(dataset, 10, seed)),
-    'real finish': lambda: (noisy_mix(), lambda dataset, seed: RealFinishSampler(dataset, 8, 1, seed)),
+    'real share and finish': lambda: (noisy_mix(), lambda dataset, seed: MixSampler(dataset, 8, 0.5, 1, seed)),
 }
 
 

@@ -206,4 +206,4 @@ def test_a_plan_grows_by_a_method_that_drops_pairs_that_the_network_of_real_tile
     assert all(row.kept == (row.measures['agreement'] >= limit) for row in rows)
     assert 42 <= sum(row.kept for row in rows) < len(rows)
     log = next((work / 'runs/demo/unet_r18/filtered/x1/seed0').glob('*/*.log')).read_text()
-    assert "type='RealFinishSampler'" in log
+    assert "type='MixSampler'" in log
