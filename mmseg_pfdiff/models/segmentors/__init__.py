@@ -6,10 +6,12 @@ They know nothing of generators.
 from .decoder import SMPDecoderHead, convert_smp_state_dict
 from .dice import SMPDiceLoss
 from .encoder import SMPEncoder
+from .mixed import MixEncoderDecoder
 from .sliding_window import MicrographTTAModel, SlidingWindowEncoderDecoder
 
 __all__ = [
     'MicrographTTAModel',
+    'MixEncoderDecoder',
     'SMPDecoderHead',
     'SMPDiceLoss',
     'SMPEncoder',
