@@ -33,7 +33,7 @@ def sample_indices(data_samples: Sequence[Any]) -> list[int]:
 
 
 def fill_samples(
-    data_samples: Sequence, inputs: dict, labels: Tensor, images: Tensor | None, num_classes: int, steered: bool
+    data_samples: Sequence, inputs: dict, labels: Tensor, images: Tensor | None, num_classes: int, *, steered: bool
 ) -> Sequence:
     """Adds what was drawn to data samples.
 

@@ -121,15 +121,15 @@ class PairDiffusion(BaseModel):
         """The condition of windows of N larger fields: window after window, each of all N fields."""
 
     @abstractmethod
-    def asked_fractions(self, condition: Any) -> Tensor | None:
+    def target(self, condition: Any) -> Tensor | None:
         """The phase fractions that a condition asks for, (N, K), or None if it asks for none."""
 
     def correct(self, prediction: Tensor, x: Tensor, t: Tensor, condition: Any) -> Tensor:
         """Moves the predicted clean mask towards the fractions asked for, if `fraction_guidance` says so."""
-        fractions = self.asked_fractions(condition)
-        if self.fraction_guidance is None or fractions is None:
+        target = self.target(condition)
+        if self.fraction_guidance is None or target is None:
             return prediction
-        return self.fraction_guidance(prediction, x, t, fractions)
+        return self.fraction_guidance(prediction, x, t, target)
 
     def forward(self, inputs: dict, data_samples: Sequence | None = None, mode: str = 'tensor') -> Any:
         """Entry point of MMEngine.
@@ -156,7 +156,7 @@ class PairDiffusion(BaseModel):
             pairs = self.as_pairs(self.sample(condition, VALIDATION_SEED, indices), condition)
             drawn = self.data_preprocessor.decode(pairs)
             num_classes = self.data_preprocessor.codec.num_classes
-            return fill_samples(data_samples, inputs, drawn.labels, drawn.images, num_classes, self.steered)
+            return fill_samples(data_samples, inputs, drawn.labels, drawn.images, num_classes, steered=self.steered)
         raise ValueError(f"mode must be 'loss', 'predict' or 'tensor', got {mode!r}.")
 
     def loss(self, x0: Tensor, condition: Any) -> dict[str, Tensor]:
@@ -173,12 +173,12 @@ class PairDiffusion(BaseModel):
         t = torch.randint(steps, (len(x0),), device=x0.device)
         epsilon = torch.randn_like(x0)
         x_t = self.training_schedule.add_noise(x0, epsilon, t)  # Eq. 1
-        target = self._target(x0, epsilon, t)
+        truth = self._truth(x0, epsilon, t)
         prediction = self.predict(x_t, t, condition).float()
         weight = self._weight(t)
-        losses = dict(loss_mse=(weight * F.mse_loss(prediction, target, reduction='none').mean((1, 2, 3))).mean())
+        losses = dict(loss_mse=(weight * F.mse_loss(prediction, truth, reduction='none').mean((1, 2, 3))).mean())
         if self.lambda_l1:
-            l1 = F.l1_loss(prediction, target, reduction='none').mean((1, 2, 3))
+            l1 = F.l1_loss(prediction, truth, reduction='none').mean((1, 2, 3))
             losses['loss_l1'] = self.lambda_l1 * (weight * l1).mean()
         return losses
 
@@ -194,8 +194,8 @@ class PairDiffusion(BaseModel):
             return clipped / (snr + 1)
         return clipped if kind == 'sample' else clipped / snr
 
-    def _target(self, x0: Tensor, epsilon: Tensor, t: Tensor) -> Tensor:
-        """Target of the prediction: the noise (the paper), the clean pair, or the velocity between them."""
+    def _truth(self, x0: Tensor, epsilon: Tensor, t: Tensor) -> Tensor:
+        """What is to be predicted: the noise (the paper), the clean pair, or the velocity between them."""
         kind = self.training_schedule.config.prediction_type
         if kind == 'v_prediction':
             return self.training_schedule.get_velocity(x0, epsilon, t)

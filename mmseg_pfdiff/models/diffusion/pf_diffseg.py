@@ -68,6 +68,6 @@ class PFDiffSeg(PairDiffusion):
         """Every window is asked for the fractions of the field."""
         return condition.repeat(len(corners), 1)
 
-    def asked_fractions(self, condition: Tensor) -> Tensor:
+    def target(self, condition: Tensor) -> Tensor:
         """The condition is the fractions."""
         return condition

@@ -54,7 +54,7 @@ class MaskDiffusion(PairDiffusion):
     def crop_condition(self, condition: None, corners: Sequence[tuple[int, int]]) -> None:
         """Nothing to crop."""
 
-    def asked_fractions(self, condition: None) -> None:
+    def target(self, condition: None) -> None:
         """Nothing is asked for."""
 
     @torch.no_grad()
@@ -115,7 +115,7 @@ class MaskToImageDiffusion(PairDiffusion):
         size = self.data_preprocessor.size
         return torch.cat([condition[..., y : y + size, x : x + size] for y, x in corners])
 
-    def asked_fractions(self, condition: Tensor) -> None:
+    def target(self, condition: Tensor) -> None:
         """The mask is given; there is nothing to guide."""
 
     @torch.no_grad()

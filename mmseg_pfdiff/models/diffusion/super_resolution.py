@@ -19,13 +19,13 @@ class LowResolution(NamedTuple):
     Attributes:
         pairs: (N, 1+M, H, W) float32 in [-1, 1], upsampled to the size of the output.
         noise_level: (N,) float in [0, `max_noise`], deviation of the noise that was added to it.
-        fractions: (N, K) phase fractions that the output shall have, where that is known; the network does not see
-            them, `fraction_guidance` does.
+        target: (N, K) phase fractions that the output shall have, where that is known; the network does not see them,
+            `fraction_guidance` does.
     """
 
     pairs: Tensor
     noise_level: Tensor
-    fractions: Tensor | None = None
+    target: Tensor | None = None
 
 
 @MODELS.register_module()
@@ -65,18 +65,18 @@ class PairSuperResolution(PairDiffusion):
         images, labels = self.data_preprocessor.reduce(inputs['images'], inputs['labels'], self.factor)
         return self.from_low_resolution(self.data_preprocessor.encode(images, labels))
 
-    def from_low_resolution(self, pairs: Tensor, fractions: Tensor | None = None) -> LowResolution:
+    def from_low_resolution(self, pairs: Tensor, target: Tensor | None = None) -> LowResolution:
         """The condition for pairs of the lower resolution.
 
         Args:
             pairs: (N, 1+M, H / factor, W / factor) float32 in [-1, 1].
-            fractions: (N, K) phase fractions that the output shall have, or None.
+            target: (N, K) phase fractions that the output shall have, or None.
 
         Returns:
             The condition, at the size of the output.
         """
         upsampled = F.interpolate(pairs, scale_factor=self.factor, mode='nearest')
-        return LowResolution(upsampled, upsampled.new_zeros(len(pairs)), fractions)
+        return LowResolution(upsampled, upsampled.new_zeros(len(pairs)), target)
 
     @torch.no_grad()
     def enlarge(
@@ -102,14 +102,16 @@ class PairSuperResolution(PairDiffusion):
         return self.data_preprocessor.decode(drawn, target if exact else None, speck_area)
 
     def augment_condition(self, condition: LowResolution) -> LowResolution:
-        """Adds noise of a random deviation to the low-resolution pair."""
+        """Adds noise of a random deviation to the low-resolution pair, if `max_noise` is not 0."""
+        if not self.max_noise:
+            return condition
         level = torch.rand_like(condition.noise_level) * self.max_noise
         noise = torch.randn_like(condition.pairs)
         return LowResolution(condition.pairs + level[:, None, None, None] * noise, level)
 
-    def asked_fractions(self, condition: LowResolution) -> Tensor | None:
+    def target(self, condition: LowResolution) -> Tensor | None:
         """Those the pair was generated for."""
-        return condition.fractions
+        return condition.target
 
     def crop_condition(self, condition: LowResolution, corners: Sequence[tuple[int, int]]) -> LowResolution:
         """The part of the low-resolution field under each window."""
