@@ -19,6 +19,13 @@ MODELS = {
         'discriminator.base_channels': 4,
         'data_preprocessor.size': 32,
     },
+    'painter_tiny-64to128': {
+        'generator': dict(channels=8, num_blocks=1, top_channels=4),
+        'discriminator.channels': (4, 8),
+        'grain.num': 4,
+        'data_preprocessor.size': 32,
+        'crop': 16,
+    },
     'unet_r18_128x128_real': {
         'backbone.name': 'mobilenet_v2',
         'decode_head.in_channels': [3, 16, 24, 32, 96, 1280],
