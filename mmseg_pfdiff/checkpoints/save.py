@@ -46,7 +46,8 @@ def save_cascade(cascade: PairCascade, folder: str | Path, card: GeneratorCard) 
         generator/config.json                               constructor arguments, sampler included
         generator/unet/{config.json,diffusion_pytorch_model.safetensors}
         generator/scheduler/scheduler_config.json           the training noise schedule
-        super_resolution/...                                the same, where there is one
+        super_resolution/...                                the same, where there is one; of a painter:
+        super_resolution/{config.json,painter.safetensors}
 
     The folder appears under its name when it is whole and was read back.
 

@@ -93,7 +93,7 @@ def build_from_settings(settings: Mapping[str, Any]) -> PairDiffusion | PairPain
         The model.
 
     Raises:
-        ValueError: A class that is not allowed, or arguments it does not take.
+        ValueError: A class that is not allowed, or arguments it does not take from a file.
     """
     arguments = dict(settings)
     model_class = MODEL_CLASSES.get(arguments.pop('type', None))
@@ -102,6 +102,12 @@ def build_from_settings(settings: Mapping[str, Any]) -> PairDiffusion | PairPain
         raise ValueError(
             f'A model must be of {sorted(MODEL_CLASSES)} with a {PairDataPreprocessor.__name__}, got '
             f'{settings.get("type")!r} with {preprocessor!r}. Other classes are not loaded from a file.'
+        )
+    # No weights come with a discriminator, so that nothing but these settings would say how large it is.
+    training = [name for name in PAINTER_TRAINING if name in arguments] if model_class is PairPainter else []
+    if training:
+        raise ValueError(
+            f'{", ".join(training)}: a painter that draws has no settings of its training. Leave them out.'
         )
     try:
         return model_class(**arguments)

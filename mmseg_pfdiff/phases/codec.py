@@ -53,12 +53,13 @@ def palette_codes(palette: Sequence[Sequence[int]]) -> Tensor:
     Raises:
         ValueError: Not K triples in 0..255, or two classes of one colour.
     """
-    colours = torch.as_tensor(palette, dtype=torch.float32)
+    # On the CPU: where networks are built without memory, tensors have no values to look at.
+    colours = torch.as_tensor(palette, dtype=torch.float32, device='cpu')
     if colours.ndim != 2 or colours.shape[1] != 3 or colours.min() < 0 or colours.max() > 255:
         raise ValueError(f'A palette has one (R, G, B) in 0..255 for each class, got {palette}.')
     if len(colours.unique(dim=0)) != len(colours):
         raise ValueError(f'Two classes share a colour and could not be told apart: {palette}.')
-    return colours / 127.5 - 1
+    return torch.as_tensor(palette, dtype=torch.float32) / 127.5 - 1
 
 
 def swap_classes(scores: Tensor, before: Tensor, after: Tensor) -> Tensor:

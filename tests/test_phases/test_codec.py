@@ -134,3 +134,12 @@ def test_swapped_scores_prefer_the_new_class_as_strongly():
     before, after = torch.zeros(1, 1, 1, dtype=torch.uint8), torch.ones(1, 1, 1, dtype=torch.uint8)
     assert swap_classes(scores, before, after).flatten().tolist() == [1, 3, 2]
     assert torch.equal(swap_classes(scores, before, before), scores)
+
+
+@pytest.mark.parametrize('code', ['simplex', 'palette'])
+def test_a_codec_is_built_where_nothing_has_values(code):
+    with torch.device('meta'):
+        codes = PhaseCodec(4, code, PALETTE).codes
+        with pytest.raises(ValueError, match='share a colour'):
+            PhaseCodec(2, 'palette', [[1, 1, 1], [1, 1, 1]])
+    assert codes.device.type == 'meta' and codes.shape == (4, 3)
