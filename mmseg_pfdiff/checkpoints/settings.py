@@ -29,7 +29,7 @@ MODEL_CLASSES = {model.__name__: model for model in (PFDiffSeg, PairSuperResolut
 UNET_GIVEN = ('in_channels', 'out_channels', 'num_fractions', 'noise_level_input')
 PAINTER_GIVEN = ('mask_channels', 'factor')
 # What a painter needs for its training alone.
-PAINTER_TRAINING = ('discriminator', 'crop', 'lambda_low', 'lambda_features', 'max_noise')
+PAINTER_TRAINING = ('discriminator', 'crop', 'lambda_low', 'lambda_features', 'lambda_spectrum', 'max_noise')
 
 
 def has_settings(model: Any) -> bool:

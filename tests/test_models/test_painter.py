@@ -60,7 +60,8 @@ def test_a_training_step_changes_both_networks_and_nothing_else():
     before, grain = weights(model), model.grain.deviations.clone()
     losses = model.train_step(batch(4, size=32), build_optim_wrapper(model, OPTIMIZERS))
     assert set(losses) == {
-        'loss', 'loss_discriminator', 'loss_real', 'loss_drawn', 'loss_adversarial', 'loss_low', 'loss_features',
+        'loss', 'loss_discriminator', 'loss_real', 'loss_drawn', 'loss_adversarial', 'loss_low', 'loss_spectrum',
+        'loss_features',
     }  # fmt: skip
     assert all(loss.isfinite() for loss in losses.values())
     changed = {name.split('.')[0] for name, value in weights(model).items() if not torch.equal(value, before[name])}
@@ -77,8 +78,9 @@ def test_crops_of_image_and_labels_show_the_same_place():
     assert torch.equal(greys % 4, inputs['real'])
     assert len({int(grey) for grey in greys[:, 0, 0]}) > 1
     assert torch.equal(inputs['low'], F.avg_pool2d(inputs['images'], 2))
-    with pytest.raises(ValueError, match='crop must be a multiple of the factor, 4; got 10'):
-        make_painter(factor=4, crop=10)
+    for crop in (10, 36):
+        with pytest.raises(ValueError, match=rf'multiple of 4 .*, at most 32; got {crop}\. Set model\.crop'):
+            make_painter(factor=4, crop=crop)
 
 
 def test_half_of_the_masks_in_training_are_as_they_will_come():

@@ -1,5 +1,6 @@
 """PairPainter: pairs at a higher resolution in one pass, with the grain of the instrument."""
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -9,6 +10,7 @@ from torch.nn import functional as F
 
 from ...phases.labels import IGNORE_INDEX
 from ...phases.seeding import sample_generator
+from ...spectrum import spectrum_distance
 from ..grain import Grain
 from ..preprocessor import DecodedPairs
 from ..validation import VALIDATION_SEED
@@ -58,11 +60,12 @@ class PairPainter(AdversarialModel):
         crop: Side of the part of a tile that a training step sees; None for whole tiles.
         lambda_low: Weight of the distance between the reduced drawn image and the low-resolution image.
         lambda_features: Weight of the distance between the judge's features of drawn and real images.
+        lambda_spectrum: Weight of the distance between the power spectra of drawn and real images.
         max_noise: Largest deviation of the noise that low-resolution images get in training, which are also blurred to
             a random degree: what the generator draws is not as sharp and clean as reduced micrographs are.
 
     Raises:
-        ValueError: A crop that the factor does not divide.
+        ValueError: A crop that is larger than a tile, or that the factor or the judge's stages do not divide.
     """
 
     in_windows = False
@@ -77,18 +80,29 @@ class PairPainter(AdversarialModel):
         crop: int | None = None,
         lambda_low: float = 10.0,
         lambda_features: float = 2.0,
+        lambda_spectrum: float = 1.0,
         max_noise: float = 0.1,
     ) -> None:
         super().__init__(data_preprocessor)
-        if crop is not None and crop % factor:
-            raise ValueError(f'crop must be a multiple of the factor, {factor}; got {crop}.')
         codec = self.data_preprocessor.codec
         self.generator = PainterNetwork(codec.num_channels, factor, **(generator or {}))
         self.discriminator = ClassDiscriminator(codec.num_classes, **(discriminator or {}))
         self.grain = Grain(**(grain or {}))
+        # Kept here, as a wrapper of distributed training does not tell it.
+        self.noise_channels = self.generator.noise_channels
         self.factor, self.crop = factor, crop
-        self.lambda_low, self.lambda_features, self.max_noise = lambda_low, lambda_features, max_noise
+        self._check_crop(crop or self.data_preprocessor.size)
+        self.lambda_low, self.lambda_features, self.lambda_spectrum = lambda_low, lambda_features, lambda_spectrum
+        self.max_noise = max_noise
         self.half_precision = False
+
+    def _check_crop(self, crop: int) -> None:
+        divisor = math.lcm(self.factor, self.discriminator.divisor)
+        if crop % divisor or crop > self.data_preprocessor.size:
+            raise ValueError(
+                f'This painter is trained on crops whose side is a multiple of {divisor} (of the factor, and of what '
+                f'the stages of the judge divide), at most {self.data_preprocessor.size}; got {crop}. Set model.crop.'
+            )
 
     def training_inputs(self, inputs: dict) -> dict:
         """Crops of tiles; their low-resolution images, as they are and as a generator might draw them; and masks."""
@@ -134,14 +148,10 @@ class PairPainter(AdversarialModel):
     def draw(self, inputs: dict) -> Tensor:
         """Images for the masks of the batch, with grain, (N, 1, crop, crop) float."""
         low = inputs['degraded']
-        drawn = self._paint(low, inputs['labels'], torch.randn(len(low), self._noise_channels, *low.shape[-2:]).to(low))
+        noise = torch.randn(len(low), self.noise_channels, *low.shape[-2:], device=low.device)
+        drawn = self._paint(low, inputs['labels'], noise)
         tiles = self.grain.choose(inputs['low'], torch.rand(len(low), device=low.device))
-        inputs['painted'] = drawn
         return self.grain(drawn, torch.randn_like(drawn), tiles)
-
-    @property
-    def _noise_channels(self) -> int:
-        return self.generator.noise_channels
 
     def _paint(self, low: Tensor, labels: Tensor, noise: Tensor) -> Tensor:
         return self.generator(low, self.data_preprocessor.codec.encode(labels), noise)
@@ -162,7 +172,8 @@ class PairPainter(AdversarialModel):
         logits, features = self.discriminator(drawn)
         losses = dict(
             loss_adversarial=class_balanced_loss(logits, inputs['labels'], self.data_preprocessor.codec.num_classes),
-            loss_low=self.lambda_low * F.l1_loss(F.avg_pool2d(inputs['painted'], self.factor), inputs['low']),
+            loss_low=self.lambda_low * F.l1_loss(F.avg_pool2d(drawn, self.factor), inputs['low']),
+            loss_spectrum=self.lambda_spectrum * spectrum_distance(drawn, inputs['images']),
         )
         if self.lambda_features:
             with torch.no_grad():
@@ -229,6 +240,6 @@ class PairPainter(AdversarialModel):
 
     def _randoms(self, generator: torch.Generator, low: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """All that is random in an image: input noise, noise of the grain, and which tile's grain it is."""
-        noise = torch.randn(self._noise_channels, *low.shape[-2:], generator=generator)
+        noise = torch.randn(self.noise_channels, *low.shape[-2:], generator=generator)
         white = torch.randn(1, *labels.shape[-2:], generator=generator)
         return noise, white, torch.rand((), generator=generator)

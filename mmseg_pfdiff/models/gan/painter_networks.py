@@ -79,7 +79,8 @@ class PainterNetwork(nn.Module):
         x = self.first(torch.cat([low, F.pixel_unshuffle(masks, self.factor), noise], 1))
         x = self.blocks(F.leaky_relu(x, 0.2))
         for step, stage in enumerate(self.stages, 1):
-            x = F.interpolate(x, scale_factor=2)
+            # By straight lines: repeated pixels would show as a pattern of the same period.
+            x = F.interpolate(x, scale_factor=2, mode='bilinear')
             reduced = F.avg_pool2d(masks, self.factor // 2**step)
             x = F.leaky_relu(stage(torch.cat([x, reduced], 1)), 0.2)
         enlarged = F.interpolate(low, scale_factor=self.factor, mode='bilinear')
@@ -92,6 +93,9 @@ class ClassDiscriminator(nn.Module):
     Args:
         num_classes: K; one more class is 'drawn'.
         channels: Widths at full, half, quarter, ... resolution.
+
+    Attributes:
+        divisor: Height and width of an image must be multiples of this.
     """
 
     def __init__(self, num_classes: int, channels: tuple[int, ...] = (24, 48, 96)) -> None:
@@ -101,6 +105,7 @@ class ClassDiscriminator(nn.Module):
         pairs = list(pairwise(channels))[::-1]
         self.up = nn.ModuleList(self._stage(narrow + wide, narrow) for narrow, wide in pairs)
         self.last = nn.Conv2d(channels[0], num_classes + 1, 1)
+        self.divisor = 2 ** (len(channels) - 1)
 
     @staticmethod
     def _stage(in_channels: int, out_channels: int) -> nn.Sequential:
@@ -115,7 +120,7 @@ class ClassDiscriminator(nn.Module):
         """Judges images.
 
         Args:
-            images: (N, 1, H, W) float in [-1, 1]; H and W multiples of 2 to the number of widths less one.
+            images: (N, 1, H, W) float in [-1, 1]; H and W multiples of :attr:`divisor`.
 
         Returns:
             (N, K+1, H, W) logits, the last class being 'drawn', and the features of every stage.

@@ -1,0 +1,58 @@
+"""Radial power spectra of images: how much they show of each size of structure, down to single pixels."""
+
+import torch
+from torch import Tensor
+
+# Of spatial frequency, in which spectra are compared.
+BANDS = 10
+# Against logarithms of nothing; far below the power of one grey level.
+LEAST = 1e-8
+
+
+def radial_bands(height: int, width: int, bands: int = BANDS) -> Tensor:
+    """The band of spatial frequency that each coefficient of `torch.fft.rfft2` is of.
+
+    Args:
+        height: Of the image.
+        width: Likewise.
+        bands: Of equal width from 0 to 1/2 cycles a pixel.
+
+    Returns:
+        (height, width // 2 + 1) int64, 0..bands-1; the mean value and frequencies above 1/2, in the corners, -1.
+    """
+    radius = torch.hypot(torch.fft.fftfreq(height)[:, None], torch.fft.rfftfreq(width))
+    band = (radius * 2 * bands).ceil().long() - 1
+    return torch.where(band < bands, band, -1)
+
+
+def radial_power(images: Tensor) -> Tensor:
+    """Mean power in bands of spatial frequency, over a set of images.
+
+    Args:
+        images: (N, 1, H, W) float.
+
+    Returns:
+        (BANDS,) float32, lowest frequencies first.
+    """
+    power = torch.fft.rfft2(images[:, 0].float(), norm='ortho').abs().square().mean(0)
+    band = radial_bands(*images.shape[-2:])
+    members = torch.stack([band == k for k in range(BANDS)]).flatten(1).float()
+    members = (members / members.sum(1, keepdim=True).clamp(min=1)).to(power.device)
+    return members @ power.flatten()
+
+
+def spectrum_distance(drawn: Tensor, real: Tensor) -> Tensor:
+    """Mean absolute difference of the logarithms of both sets' radial power (after Durall et al. 2020, Section 4.2).
+
+    Args:
+        drawn: (N, 1, H, W) float.
+        real: Of the same shape.
+
+    Returns:
+        Scalar.
+    """
+    return (_log(radial_power(drawn)) - _log(radial_power(real))).abs().mean()
+
+
+def _log(power: Tensor) -> Tensor:
+    return power.clamp(min=LEAST).log()
