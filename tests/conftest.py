@@ -1,6 +1,7 @@
 import gc
 import os
 import random
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,8 @@ torch.set_num_threads(1)
 os.environ.setdefault('OMP_NUM_THREADS', '1')
 # What is imported stays. For every data set it builds, mmengine looks for garbage among it, for a third of a second.
 gc.freeze()
+# Ctrl-C is ignored by what a shell starts in the background.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 # The same cases on every machine, however slow it is.
 settings.register_profile('suite', derandomize=True, deadline=None)
 settings.load_profile('suite')

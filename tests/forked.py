@@ -40,6 +40,8 @@ def start(log: Path, function: Callable, *arguments) -> multiprocessing.Process:
 
 def _run(log: str, function: Callable, arguments: tuple) -> None:
     os.setsid()
+    # Where the tests themselves were started in the background, Ctrl-C is ignored by all that they start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     file = os.open(log, os.O_WRONLY | os.O_CREAT)
     os.dup2(file, 1)
     os.dup2(file, 2)
