@@ -25,6 +25,22 @@ def radial_bands(height: int, width: int, bands: int = BANDS) -> Tensor:
     return torch.where(band < bands, band, -1)
 
 
+def image_powers(images: Tensor) -> Tensor:
+    """Mean power in bands of spatial frequency, of each image.
+
+    Args:
+        images: (N, 1, H, W) float.
+
+    Returns:
+        (N, BANDS) float32, lowest frequencies first; 0 in a band that small images have no coefficient in.
+    """
+    power = torch.fft.rfft2(images[:, 0].float(), norm='ortho').abs().square()
+    band = radial_bands(*images.shape[-2:])
+    members = torch.stack([band == k for k in range(BANDS)]).flatten(1).float()
+    members = (members / members.sum(1, keepdim=True).clamp(min=1)).to(power.device)
+    return power.flatten(1) @ members.T
+
+
 def radial_power(images: Tensor) -> Tensor:
     """Mean power in bands of spatial frequency, over a set of images.
 
@@ -34,11 +50,7 @@ def radial_power(images: Tensor) -> Tensor:
     Returns:
         (BANDS,) float32, lowest frequencies first.
     """
-    power = torch.fft.rfft2(images[:, 0].float(), norm='ortho').abs().square().mean(0)
-    band = radial_bands(*images.shape[-2:])
-    members = torch.stack([band == k for k in range(BANDS)]).flatten(1).float()
-    members = (members / members.sum(1, keepdim=True).clamp(min=1)).to(power.device)
-    return members @ power.flatten()
+    return image_powers(images).mean(0)
 
 
 def spectrum_distance(drawn: Tensor, real: Tensor) -> Tensor:

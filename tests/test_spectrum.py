@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmseg_pfdiff.spectrum import BANDS, radial_bands, radial_power, spectrum_distance
+from mmseg_pfdiff.spectrum import BANDS, image_powers, radial_bands, radial_power, spectrum_distance
 
 
 def test_power_by_a_slow_plain_sum():
@@ -18,6 +18,13 @@ def test_power_by_a_slow_plain_sum():
                 slow[k] += np.mean([abs((image[0].numpy() * wave).sum()) ** 2 / 120 for image in images])
                 members[k] += 1
     assert radial_power(images).tolist() == pytest.approx((slow / members.clip(1)).tolist(), rel=1e-4)
+
+
+def test_power_of_a_set_is_the_mean_of_its_images():
+    images = torch.randn(3, 1, 12, 10, generator=torch.Generator().manual_seed(0))
+    powers = image_powers(images)
+    assert powers.shape == (3, BANDS) and torch.allclose(powers.mean(0), radial_power(images))
+    assert torch.allclose(powers[1], radial_power(images[1:2]))
 
 
 def test_white_noise_has_its_variance_in_every_band_and_a_constant_has_none():

@@ -9,9 +9,9 @@ import numpy as np
 
 from ..phases.descriptors import DIRECTIONS, chord_lengths, component_sizes, interface_density, two_point_correlation
 from ..phases.labels import IGNORE_INDEX
+from .resampling import RESAMPLES, resampled_weights
 
 BATCH = 32
-RESAMPLES = 200
 QUANTILE = 0.95
 # Areas are counted by half octaves: 1, 1.4, 2, 2.8, ... pixels.
 AREA_STEP = 0.5
@@ -143,9 +143,6 @@ def resampled_structures(
 ) -> list[SetStructure]:
     """Bootstrap: what a set of as many other micrographs of the same material might look like.
 
-    Whole micrographs are drawn with repetition, not tiles: tiles of one micrograph resemble each other, and some
-    overlap, so tiles drawn one by one would make the spread look too small.
-
     Args:
         tiles: Of N tiles.
         owners: N names of micrographs; with a single one, tiles are drawn.
@@ -155,12 +152,7 @@ def resampled_structures(
     Returns:
         Descriptors of each set.
     """
-    names, group = np.unique(owners, return_inverse=True)
-    if len(names) < 2:
-        group = np.arange(len(owners))
-    number, rng = group.max() + 1, np.random.default_rng(seed)
-    draws = (np.bincount(rng.integers(0, number, number), minlength=number)[group] for _ in range(resamples))
-    return [set_structure(tiles, weights) for weights in draws]
+    return [set_structure(tiles, weights) for weights in resampled_weights(owners, resamples, seed)]
 
 
 def structure_differences(structure: SetStructure, reference: SetStructure) -> dict[str, np.ndarray]:

@@ -6,7 +6,6 @@ import numpy as np
 
 from ..metrics.microstructure import (
     AREA_STEP,
-    RESAMPLES,
     SetStructure,
     describe_tiles,
     difference_records,
@@ -14,6 +13,7 @@ from ..metrics.microstructure import (
     set_structure,
     value_records,
 )
+from ..metrics.resampling import RESAMPLES
 from ..phases.descriptors import DIRECTIONS
 from .html import Section, panels, paragraph, plain_label, plot, record_table, shared_legend
 from .tile_sets import PAIRS, TRAIN, TileSet
