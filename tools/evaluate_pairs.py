@@ -1,8 +1,8 @@
 """Evaluates a folder of generated pairs: `python tools/evaluate_pairs.py PAIRS data/metaldam --out evaluation`.
 
 Writes index.html, a page that needs no other file, and evaluation.json with its numbers: phase fractions, distances,
-precision and recall of images and masks, maps, microstructure, and copies of training tiles, each beside the same for
-real tiles that the generator never saw. The pairs stay as they are.
+precision and recall of images and masks, maps, microstructure of masks, power spectra of images, and copies of training
+tiles, each beside the same for real tiles that the generator never saw. The pairs stay as they are.
 """
 
 import argparse

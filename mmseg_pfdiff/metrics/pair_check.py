@@ -33,6 +33,7 @@ from .real_tiles import (
     tile_size_of,
     training_tiles,
 )
+from .spectra import ImageSpectra, image_spectra
 
 
 class PairChecker:
@@ -213,6 +214,24 @@ class PairChecker:
                 chosen = torch.randperm(len(pairs[0]), generator=torch.Generator().manual_seed(seed))[:number]
                 features[f'{number} of the pairs'] = [part[chosen] for part in pairs]
         return features
+
+    def spectra(self) -> dict[str, ImageSpectra]:
+        """Power spectra of the images of the training tiles ('train'), the held-out part, and the kept pairs ('pairs').
+
+        At least one pair is kept. Pairs larger than a tile are cut into windows that cover them.
+        """
+        spectra = {
+            name: image_spectra(tiles.images, tiles.owners)
+            for name, tiles in (('train', self.training), (self.part, self.held_out))
+        }
+        batches, owners = [], []
+        for rows, images, _ in self._batches('spectra', False, [row for row in self.result.rows if row.kept]):
+            windows = cut_windows(images, self.side)
+            named = [str(row.index) for row in rows for _ in range(len(windows) // len(rows))]
+            batches.append(image_spectra(windows, named).powers)
+            owners += named
+        spectra['pairs'] = ImageSpectra(np.concatenate(batches), owners)
+        return spectra
 
     def _agreement_measures(self, reading: Reading, marked: Tensor, n: int) -> dict[str, float]:
         """Measures of one pair."""

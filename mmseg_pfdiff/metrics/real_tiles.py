@@ -33,6 +33,11 @@ class RealTiles(NamedTuple):
     images: Tensor
     labels: Tensor
 
+    @property
+    def owners(self) -> list[str]:
+        """N micrographs, by the names of the tiles; a name of another form is its own."""
+        return [(tile_place(name) or (name,))[0] for name in self.names]
+
 
 def tile_size_of(root: str | Path) -> int:
     """Side of the training tiles of a data set, in pixels.

@@ -22,6 +22,7 @@ from .embedding import embedding_section
 from .fraction_plots import distribution_section, target_section
 from .html import Section, legend, page, paragraph, picture, record_table
 from .microstructure_plots import microstructure_section
+from .spectrum_section import spectrum_section
 from .tile_sets import TileSet, tile_sets
 
 SHOWN = 8
@@ -70,6 +71,7 @@ def evaluate_pairs(
             embedding_section(features, extractor.name, method, seed),
         ]
     sections.append(microstructure_section(sets, classes, checker.enlarge, checker.progress, seed))
+    sections.append(spectrum_section(checker.spectra(), checker.side, checker.enlarge, seed))
     if copies:
         sections.append(_copy_section(checker))
     if segmentor is not None:

@@ -7,9 +7,8 @@ import torch
 from torch import Tensor
 
 from ..data.images import read_label_map
-from ..data.layout import tile_place
 from ..metrics.pair_check import PairChecker
-from ..metrics.real_tiles import RealTiles, cut_windows
+from ..metrics.real_tiles import cut_windows
 from ..phases.fractions import phase_fractions
 from ..phases.labels import IGNORE_INDEX
 
@@ -63,13 +62,12 @@ def tile_sets(checker: PairChecker) -> dict[str, TileSet]:
         windows = cut_windows(torch.as_tensor(read_label_map(folder.label_path(row.index)))[None], side)
         labels.append(windows)
         owners += [str(row.index)] * len(windows)
-    sets = {TRAIN: _real(checker.training), checker.part: _real(checker.held_out), PAIRS: (torch.cat(labels), owners)}
+    sets = {
+        TRAIN: (checker.training.labels, checker.training.owners),
+        checker.part: (checker.held_out.labels, checker.held_out.owners),
+        PAIRS: (torch.cat(labels), owners),
+    }
     return {name: _tile_set(name, *parts, checker.num_classes) for name, parts in sets.items()}
-
-
-def _real(tiles: RealTiles) -> tuple[Tensor, list[str]]:
-    """Label maps, and the micrograph in the name of each tile; a name of another form is its own."""
-    return tiles.labels, [(tile_place(name) or (name,))[0] for name in tiles.names]
 
 
 def _tile_set(name: str, labels: Tensor, owners: list[str], num_classes: int) -> TileSet:

@@ -24,6 +24,7 @@ from mmseg_pfdiff.reports.embedding import check_scikit_learn
 from mmseg_pfdiff.reports.fraction_plots import target_section
 from mmseg_pfdiff.reports.html import Section, page, table
 from mmseg_pfdiff.reports.tile_sets import tile_sets
+from mmseg_pfdiff.spectrum import radial_power
 from mmseg_pfdiff.texts import shown
 
 from ..running import run_tool
@@ -90,9 +91,18 @@ def test_the_tool_writes_a_page_and_its_numbers_and_leaves_the_pairs_alone(demo_
     assert sorted(path.name for path in (tmp_path / 'out').iterdir()) == ['evaluation.json', 'index.html']
 
     tags = read_page(tmp_path / 'out/index.html')
-    names = ['examples', 'target_fractions', 'set_fractions', 'distances', 'maps', 'microstructure', 'copies']
+    names = [
+        'examples',
+        'target_fractions',
+        'set_fractions',
+        'distances',
+        'maps',
+        'microstructure',
+        'spectrum',
+        'copies',
+    ]
     assert tags.anchors == names and tags.links == [f'#{name}' for name in names]
-    assert len(tags.sources) == 12
+    assert len(tags.sources) == 13
     for source in tags.sources:
         kind, encoded = source.split(',')
         assert kind == 'data:image/png;base64'
@@ -133,7 +143,7 @@ def test_numbers_of_the_distributions(demo_data, pairs, tmp_path):
     flags = ['--features', 'none', '--no-copies', '--held-out', 'test']
     run_tool('evaluate_pairs.py', pairs, demo_data, '--out', tmp_path / 'out', *flags)
     numbers = json.loads((tmp_path / 'out/evaluation.json').read_text())
-    assert list(numbers) == ['about', 'examples', 'target_fractions', 'set_fractions', 'microstructure']
+    assert list(numbers) == ['about', 'examples', 'target_fractions', 'set_fractions', 'microstructure', 'spectrum']
     labels = training_tiles(demo_data, 64, 4).labels.numpy()
     shares = numbers['set_fractions']['class_shares'][0]
     for k, name in enumerate(CLASSES):
@@ -151,6 +161,15 @@ def test_numbers_of_the_distributions(demo_data, pairs, tmp_path):
     assert starts == pytest.approx(fractions, rel=SIX_DIGITS)
     assert structure['tiles'] == {'train': len(labels), 'test': len(held_out_tiles(demo_data, 'test', 64, 4).names),
                                   'pairs': 9}  # fmt: skip
+    spectrum, own = numbers['spectrum'], PairFolder(pairs)
+    images = {
+        'train': training_tiles(demo_data, 64, 4).images,
+        'test': held_out_tiles(demo_data, 'test', 64, 4).images,
+        'pairs': torch.stack([torch.as_tensor(own.read(row.index)[0]) for row in own.rows() if row.kept]),
+    }
+    for name, tiles in images.items():
+        assert spectrum['power'][name] == pytest.approx(radial_power(tiles[:, None].float()).tolist(), rel=1e-4)
+    assert spectrum['images'] == {name: len(tiles) for name, tiles in images.items()}
 
 
 def test_pairs_drawn_without_fractions_asked_for(demo_data, pairs, tmp_path):
@@ -181,7 +200,9 @@ def test_larger_pairs_are_cut_into_windows(demo_data, tmp_path):
     assert result.owners == ['0', '0', '1', '1'] and torch.equal(result.labels[:2], tiles.labels[:2])
     flags = ['--features', 'none', '--no-copies']
     run_tool('evaluate_pairs.py', folder.root, demo_data, '--out', tmp_path / 'out', *flags)
-    assert json.loads((tmp_path / 'out/evaluation.json').read_text())['microstructure']['tiles']['pairs'] == 4
+    numbers = json.loads((tmp_path / 'out/evaluation.json').read_text())
+    assert numbers['microstructure']['tiles']['pairs'] == numbers['spectrum']['images']['pairs'] == 4
+    assert checker.spectra()['pairs'].owners == result.owners
 
 
 def test_hostile_names_of_classes_are_shown_as_they_are(demo_data, pairs, grey_segmentor, tmp_path):
