@@ -1,5 +1,7 @@
 """Radial power spectra of images: how much they show of each size of structure, down to single pixels."""
 
+from functools import lru_cache
+
 import torch
 from torch import Tensor
 
@@ -34,11 +36,17 @@ def image_powers(images: Tensor) -> Tensor:
     Returns:
         (N, BANDS) float32, lowest frequencies first; 0 in a band that small images have no coefficient in.
     """
-    power = torch.fft.rfft2(images[:, 0].float(), norm='ortho').abs().square()
-    band = radial_bands(*images.shape[-2:])
+    power = torch.fft.rfft2(images[:, 0].float(), norm='ortho').abs().square().flatten(1)
+    # Not by a matrix product, which training in half precision would do in numbers too small and too coarse for powers.
+    return (power[:, None] * _shares_of_bands(*images.shape[-2:], images.device)).sum(2)
+
+
+@lru_cache(maxsize=32)
+def _shares_of_bands(height: int, width: int, device: torch.device) -> Tensor:
+    """(BANDS, coefficients) float32, each row a mean over a band; kept, so that no training step copies it anew."""
+    band = radial_bands(height, width)
     members = torch.stack([band == k for k in range(BANDS)]).flatten(1).float()
-    members = (members / members.sum(1, keepdim=True).clamp(min=1)).to(power.device)
-    return power.flatten(1) @ members.T
+    return (members / members.sum(1, keepdim=True).clamp(min=1)).to(device)
 
 
 def radial_power(images: Tensor) -> Tensor:

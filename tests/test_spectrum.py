@@ -38,6 +38,13 @@ def test_a_wave_is_in_the_band_of_its_frequency():
     assert radial_power(wave).argmax() == 4 and radial_bands(100, 100)[0, 22] == 4
 
 
+def test_half_precision_changes_nothing():
+    images = 0.01 * torch.randn(4, 1, 16, 16, generator=torch.Generator().manual_seed(0))
+    with torch.autocast('cpu', torch.float16):
+        half = radial_power(images)
+    assert half.dtype == torch.float32 and torch.equal(half, radial_power(images))
+
+
 def test_distance_of_two_sets():
     images = torch.randn(4, 1, 32, 32, generator=torch.Generator().manual_seed(0))
     assert spectrum_distance(images, images) == 0

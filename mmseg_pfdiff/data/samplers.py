@@ -10,26 +10,28 @@ from torch.utils.data import Sampler
 
 from .mix import SyntheticPairMix
 
+# Seeds of the rows of both kinds, beside that of the sampler.
+REAL, SYNTHETIC = 1, 2
+
 
 class ShuffledPasses:
     """An endless row of numbers 0..size-1: one shuffled pass after the other, so that each comes up equally often.
 
     Args:
         size: Of a pass, >= 1.
-        seed: Numbers that tell this row from others.
     """
 
-    def __init__(self, size: int, *seed: int) -> None:
-        self.size, self.seed = size, seed
-        self._pass, self._order = -1, []
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._pass, self._order = None, []
 
-    def __getitem__(self, position: int) -> int:
-        """The number at a position >= 0 of the row."""
+    def __call__(self, position: int, *seed: int) -> int:
+        """The number at a position >= 0 of the row that some numbers, its seed, tell from others."""
         number, place = divmod(position, self.size)
-        if number != self._pass:
+        if (seed, number) != self._pass:
             # Not seed + number: the passes of one seed would be those of the next, shifted.
-            self._order = np.random.default_rng([*self.seed, number]).permutation(self.size).tolist()
-            self._pass = number
+            self._order = np.random.default_rng([*seed, number]).permutation(self.size).tolist()
+            self._pass = seed, number
         return self._order[place]
 
 
@@ -39,7 +41,8 @@ class FixedLengthSampler(Sampler):
 
     Epochs are stretches of one endless row of shuffled passes, so every sample comes up equally often in the long run.
     With the number of real tiles as length, training on a mix takes as many iterations as training on real tiles
-    alone. The samples of an epoch follow from (seed, epoch), also in a training that was resumed.
+    alone. The samples of an epoch follow from (seed, epoch), also in a training that was resumed; `seed` may be set
+    later on. Each of several processes takes a stretch of its own.
 
     Args:
         dataset: Data set.
@@ -59,15 +62,16 @@ class FixedLengthSampler(Sampler):
             )
         self.rank, self.world_size = get_dist_info()
         self.dataset, self.length, self.seed, self.epoch = dataset, length, seed or 0, 0
-        self.all = ShuffledPasses(len(dataset), self.seed)
+        self.all = ShuffledPasses(len(dataset))
 
     def __iter__(self) -> Iterator[int]:
-        start = self.epoch * self.length + self.rank
-        yield from (self.sample(start + n * self.world_size) for n in range(len(self)))
+        # Stretches, as every so-manieth sample of a mix might be of one kind.
+        start = self.epoch * self.length + self.rank * len(self)
+        yield from map(self.sample, range(start, start + len(self)))
 
     def sample(self, position: int) -> int:
         """Index of the sample at a position of the endless row of epochs."""
-        return self.all[position]
+        return self.all(position, self.seed)
 
     def __len__(self) -> int:
         """Samples of an epoch for this process, as many as for every other: else they would wait for each other."""
@@ -121,21 +125,21 @@ class MixSampler(FixedLengthSampler):
             )
         super().__init__(dataset, length, seed, shuffle)
         self.real_share, self.real_from = real_share, real_from
-        # Real samples stand first in a mix. Streams of their own, so that no share moves the other kind's order.
+        # Real samples stand first in a mix. Rows of their own, so that no share moves the other kind's order.
         real = len(dataset.real)
-        self.real, self.synthetic = (
-            ShuffledPasses(size, self.seed, stream) for stream, size in ((1, real), (2, len(dataset) - real))
-        )
+        self.real, self.synthetic = ShuffledPasses(real), ShuffledPasses(len(dataset) - real)
 
     def sample(self, position: int) -> int:
         """Index of the sample at a position of the endless row of epochs."""
         if self.real_from is not None and self.epoch >= self.real_from:
-            return self.real[position]
+            return self.real(position, self.seed, REAL)
         if self.real_share is None:
-            return self.all[position]
+            return self.all(position, self.seed)
         # Real samples before and up to this one, as evenly spread as can be; rounded for what sums of floats miss.
         before, after = (math.floor(round(n * self.real_share, 6)) for n in (position, position + 1))
-        return self.real[before] if after > before else len(self.dataset.real) + self.synthetic[position - before]
+        if after > before:
+            return self.real(before, self.seed, REAL)
+        return len(self.dataset.real) + self.synthetic(position - before, self.seed, SYNTHETIC)
 
 
 @DATA_SAMPLERS.register_module()

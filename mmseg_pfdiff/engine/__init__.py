@@ -4,6 +4,7 @@ May import all rooms up to `metrics`.
 """
 
 from .atomic_checkpoint import AtomicCheckpointHook
+from .averaging import GANAveragingHook
 from .grain_hook import GrainHook
 from .optimizers import PerModuleOptimWrapperConstructor
 from .pair_picture import PairPictureHook
@@ -12,6 +13,7 @@ from .resume import ResumeHook, ValidateOnResumeHook
 
 __all__ = [
     'AtomicCheckpointHook',
+    'GANAveragingHook',
     'GrainHook',
     'PairPictureHook',
     'PerModuleOptimWrapperConstructor',

@@ -33,6 +33,7 @@ class GrainHook(Hook):
         if not isinstance(model, PairPainter):
             raise TypeError(f'GrainHook is for a PairPainter, got a {type(model).__name__}. Leave the hook out.')
         if model.grain.deviations.any():
+            runner.logger.info('Grain: that of the checkpoint, from the tiles it was trained on.')
             return
         tiles = runner.train_dataloader.dataset
         places = torch.linspace(0, len(tiles) - 1, model.grain.num).round().int().tolist()

@@ -88,8 +88,8 @@ class Grain(nn.Module):
         """
         if len(images) != self.num or min(images.shape[1:]) < 8:
             raise ValueError(
-                f'Grain is measured on {self.num} tiles of at least 8x8 pixels, got {tuple(images.shape)}. Set '
-                'model.grain.num to the number of training tiles if there are so few.'
+                f'Grain is measured on {self.num} tiles of at least 8x8 pixels, got {tuple(images.shape)}. '
+                'Give as many, or set model.grain.num; larger ones, or another model.data_preprocessor.size.'
             )
         measured = zip(*map(measure_noise, images.cpu()), strict=True)
         for buffer, values in zip((self.greys, self.deviations), measured, strict=True):

@@ -41,7 +41,14 @@ def test_two_processes_share_an_epoch_and_draw_as_many(monkeypatch):
         assert len(FixedLengthSampler(range(20), 7, seed=3)) == len(shares[-1]) == 4
     monkeypatch.undo()
     alone = next(epochs(FixedLengthSampler(range(20), 8, seed=3), 1))
-    assert [shares[n % 2][n // 2] for n in range(8)] == alone
+    assert shares[0] + shares[1] == alone
+
+
+def test_a_seed_may_be_set_later():
+    sampler, other = FixedLengthSampler(range(20), 8, seed=3), FixedLengthSampler(range(20), 8, seed=4)
+    list(sampler)
+    sampler.seed = 4
+    assert list(epochs(sampler, 3)) == list(epochs(other, 3))
 
 
 def test_errors():

@@ -52,13 +52,13 @@ def test_without_settings_it_trains_as_any_segmentor():
 
 
 @pytest.mark.parametrize('weight', [0, 0.25, 3])
-def test_the_loss_is_the_weighted_mean_of_both_kinds(weight):
+def test_the_loss_is_the_weighted_sum_of_both_kinds(weight):
     inputs, data_samples = samples((False, True, True))
     model = make(synthetic_weight=weight)
     real = cross_entropy(copy.deepcopy(model), inputs, data_samples, [0])
     synthetic = cross_entropy(copy.deepcopy(model), inputs, data_samples, [1, 2])
     loss = model.loss(inputs, data_samples)['decode.loss_ce'].item()
-    assert loss == pytest.approx((real + 2 * weight * synthetic) / (1 + 2 * weight), rel=1e-5)
+    assert loss == pytest.approx((real + 2 * weight * synthetic) / 3, rel=1e-5)
 
 
 def test_batches_of_one_kind():
@@ -66,7 +66,7 @@ def test_batches_of_one_kind():
         inputs, data_samples = samples((kind, kind))
         expected = make().loss(inputs, data_samples)['decode.loss_ce']
         loss = make(synthetic_weight=0.5).loss(inputs, data_samples)['decode.loss_ce']
-        assert loss.item() == pytest.approx(expected.item(), rel=1e-6)
+        assert loss.item() == pytest.approx((0.5 if kind else 1) * expected.item(), rel=1e-6)
     assert make(synthetic_weight=0).loss(*samples((True, True)))['decode.loss_ce'] == 0
 
 
@@ -75,10 +75,10 @@ def test_the_teacher_changes_contradicted_pixels_of_synthetic_samples_alone(acti
     model = make(teacher=dict(action=action, start=0))
     inputs, data_samples = samples()
     # A teacher that is sure of class 2 everywhere.
-    head = model.teacher.average.module['decode_head'].conv_seg
+    head = model.teacher.average['decode_head'].conv_seg
     head.weight.data.zero_()
     head.bias.data.copy_(torch.tensor([0.0, 0.0, 9.0, 0.0]))
-    model.teacher.average.steps.fill_(1)
+    model.teacher.steps = 1
     corrected = model._corrected(inputs, data_samples)
     for n, (before, after) in enumerate(zip(data_samples, corrected, strict=True)):
         old, new = before.gt_sem_seg.data, after.gt_sem_seg.data
@@ -95,8 +95,8 @@ def test_ignored_pixels_get_no_label_from_the_teacher():
     model = make(teacher=dict(action='relabel', start=0, confidence=0.51))
     inputs, data_samples = samples((True,))
     data_samples[0].gt_sem_seg.data[:, :16] = 255
-    model.teacher.average.module['decode_head'].conv_seg.bias.data.copy_(torch.tensor([0.0, 0.0, 99.0, 0.0]))
-    model.teacher.average.steps.fill_(1)
+    model.teacher.average['decode_head'].conv_seg.bias.data.copy_(torch.tensor([0.0, 0.0, 99.0, 0.0]))
+    model.teacher.steps = 1
     corrected = model._corrected(inputs, data_samples)[0].gt_sem_seg.data
     assert (corrected[:, :16] == 255).all() and (corrected[:, 16:] == 2).all()
 
@@ -110,10 +110,36 @@ def test_the_teacher_is_the_average_of_the_weights_and_is_asked_after_its_start(
             model.backbone.encoder.conv1.weight.fill_(n)
         model.loss(inputs, data_samples)
     # The first step takes the weights as they are; then half of 0, and a quarter, ...
-    average = model.teacher.average.module['backbone'].encoder.conv1.weight
+    average = model.teacher.average['backbone'].encoder.conv1.weight
     assert torch.allclose(average, torch.full_like(first, 0.5 * (0.5 * 0 + 0.5 * 1) + 0.5 * 2))
     assert not any(weight.requires_grad for weight in model.teacher.parameters())
-    assert model.teacher.average.steps == 3
+    assert model.teacher.steps == 3
+    again = make(teacher=dict(momentum=0.5, start=2, confidence=0.51))
+    again.load_state_dict(model.state_dict())
+    assert again.teacher.steps == 3 and torch.equal(again.teacher.average['backbone'].encoder.conv1.weight, average)
+
+
+def test_a_teacher_learns_where_the_model_was_moved_to():
+    model = make(teacher=dict(momentum=0.5)).double()
+    inputs, data_samples = samples()
+    model.loss(inputs.double(), data_samples)
+    with torch.no_grad():
+        model.backbone.encoder.conv1.weight.zero_()
+    before = model.teacher.average['backbone'].encoder.conv1.weight.clone()
+    model.loss(inputs.double(), data_samples)
+    after = model.teacher.average['backbone'].encoder.conv1.weight
+    assert after.dtype == torch.float64 and torch.equal(after, before / 2)
+
+
+def test_auxiliary_heads_are_weighted_too():
+    head = dict(type='FCNHead', in_channels=512, in_index=5, channels=8, num_classes=4, num_convs=1)
+    losses = {}
+    for weight in (0, 1):
+        torch.manual_seed(0)
+        config = copy.deepcopy(SEGMENTOR) | dict(auxiliary_head=head, synthetic_weight=weight)
+        model = MODELS.build(dict(type='MixEncoderDecoder', **config)).train()
+        losses[weight] = model.loss(*samples((True, True)))
+    assert losses[0]['aux.loss_ce'] == 0 and losses[1]['aux.loss_ce'] > 0
 
 
 def test_settings_out_of_range():

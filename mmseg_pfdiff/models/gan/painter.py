@@ -91,17 +91,19 @@ class PairPainter(AdversarialModel):
         # Kept here, as a wrapper of distributed training does not tell it.
         self.noise_channels = self.generator.noise_channels
         self.factor, self.crop = factor, crop
-        self._check_crop(crop or self.data_preprocessor.size)
+        if crop is not None:
+            self._check_side(crop)
         self.lambda_low, self.lambda_features, self.lambda_spectrum = lambda_low, lambda_features, lambda_spectrum
         self.max_noise = max_noise
         self.half_precision = False
 
-    def _check_crop(self, crop: int) -> None:
+    def _check_side(self, side: int) -> None:
+        """Refuses what a training step cannot look at; drawing takes any size."""
         divisor = math.lcm(self.factor, self.discriminator.divisor)
-        if crop % divisor or crop > self.data_preprocessor.size:
+        if side % divisor or side > self.data_preprocessor.size:
             raise ValueError(
                 f'This painter is trained on crops whose side is a multiple of {divisor} (of the factor, and of what '
-                f'the stages of the judge divide), at most {self.data_preprocessor.size}; got {crop}. Set model.crop.'
+                f'the stages of the judge divide), at most {self.data_preprocessor.size}; got {side}. Set model.crop.'
             )
 
     def training_inputs(self, inputs: dict) -> dict:
@@ -109,6 +111,7 @@ class PairPainter(AdversarialModel):
         images, labels = inputs['images'][:, None] / 127.5 - 1, inputs['labels']
         if self.crop is not None:
             images, labels = self._random_crops(images, labels)
+        self._check_side(images.shape[-1])
         low = F.avg_pool2d(images, self.factor)
         return dict(images=images, low=low, degraded=self._degraded(low), labels=self._drawn_masks(labels), real=labels)
 

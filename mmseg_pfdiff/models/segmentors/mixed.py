@@ -1,11 +1,12 @@
 """MixEncoderDecoder: a segmentor that trusts synthetic samples of a mix less than real ones."""
 
+import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from mmengine.model import ExponentialMovingAverage
 from mmengine.structures import PixelData
+from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from mmseg.utils import add_prefix
@@ -24,8 +25,7 @@ class Teacher(nn.Module):
     show what their masks say (the mean teacher of Tarvainen and Valpola 2017, asked about synthetic samples alone).
 
     Args:
-        backbone: Of the segmentor.
-        decode_head: Likewise.
+        networks: Parts of the segmentor; those it lacks are None.
         momentum: Part of the present weights in the average at each step.
         confidence: Least probability of the other class, in (0.5, 1].
         action: 'ignore' gives contradicted pixels no label, 'relabel' the teacher's.
@@ -37,8 +37,7 @@ class Teacher(nn.Module):
 
     def __init__(
         self,
-        backbone: nn.Module,
-        decode_head: nn.Module,
+        networks: Mapping[str, nn.Module | None],
         momentum: float = 0.002,
         confidence: float = 0.8,
         action: str = 'ignore',
@@ -50,13 +49,31 @@ class Teacher(nn.Module):
                 f'teacher: action must be one of {ACTIONS}, confidence in (0.5, 1], momentum in (0, 1), start >= 0; '
                 f'got {action!r}, {confidence}, {momentum}, {start}.'
             )
-        networks = nn.ModuleDict(dict(backbone=backbone, decode_head=decode_head))
-        self.average = ExponentialMovingAverage(networks, momentum=momentum, update_buffers=True)
-        self.confidence, self.action, self.start = confidence, action, start
+        present = {name: network for name, network in networks.items() if network is not None}
+        self.average = nn.ModuleDict(copy.deepcopy(present)).requires_grad_(False)
+        self.momentum, self.confidence, self.action, self.start = momentum, confidence, action, start
+        self.steps = 0
 
-    def learn(self, backbone: nn.Module, decode_head: nn.Module) -> None:
-        """Takes the present weights into the average."""
-        self.average.update_parameters(nn.ModuleDict(dict(backbone=backbone, decode_head=decode_head)))
+    def get_extra_state(self) -> int:
+        """Steps so far; a plain number, as a tensor on a GPU would have to be waited for."""
+        return self.steps
+
+    def set_extra_state(self, state: int) -> None:
+        """Of a checkpoint."""
+        self.steps = state
+
+    @torch.no_grad()
+    def learn(self, networks: Mapping[str, nn.Module | None]) -> None:
+        """Takes the present weights into the average; at the first step they are the average."""
+        part = self.momentum if self.steps else 1.0
+        for name, average in self.average.items():
+            own, present = average.state_dict(), networks[name].state_dict()
+            for key, value in own.items():
+                if value.is_floating_point():
+                    value.lerp_(present[key], part)
+                else:
+                    value.copy_(present[key])
+        self.steps += 1
 
     @torch.no_grad()
     def correct(self, images: Tensor, labels: Tensor) -> Tensor:
@@ -69,13 +86,14 @@ class Teacher(nn.Module):
         Returns:
             (N, H, W) int64.
         """
-        networks = self.average.module.eval()
-        logits = networks['decode_head'](networks['backbone'](images))
-        logits = nn.functional.interpolate(logits.float(), labels.shape[1:], mode='bilinear', align_corners=False)
+        if self.steps <= self.start:
+            return labels
+        features = images
+        for network in self.average.eval().values():
+            features = network(features)
+        logits = nn.functional.interpolate(features.float(), labels.shape[1:], mode='bilinear', align_corners=False)
         best = logits.softmax(1).max(1)
         contradicted = (best.values >= self.confidence) & (best.indices != labels) & (labels != IGNORE_INDEX)
-        # No look at the number of steps, which lies on the device.
-        contradicted &= self.average.steps > self.start
         other = best.indices if self.action == 'relabel' else torch.full_like(labels, IGNORE_INDEX)
         return torch.where(contradicted, other, labels)
 
@@ -88,13 +106,15 @@ class MixEncoderDecoder(SlidingWindowEncoderDecoder):
 
     Args:
         *args: Of the base class.
-        synthetic_weight: Weight of synthetic samples beside 1 for real ones: the loss is the mean of the losses of both
-            kinds, weighted by their numbers in the batch and this. 0 leaves them to the batch statistics.
+        synthetic_weight: Weight of synthetic samples beside 1 for real ones. The loss of a batch is the sum of the
+            losses of both kinds, each times its share of the batch and this weight; of all heads. 0 leaves synthetic
+            samples to the batch statistics.
         teacher: Arguments of :class:`Teacher` besides the networks, or None for none.
         **kwargs: Of the base class.
 
     Raises:
-        ValueError: A negative weight, or a setting of the teacher out of range.
+        ValueError: A negative weight; a setting of the teacher out of range; a teacher of a network with a single
+            output, whose certainty it could not tell; or a weight for a head whose loss is not one of its logits.
     """
 
     def __init__(
@@ -103,13 +123,26 @@ class MixEncoderDecoder(SlidingWindowEncoderDecoder):
         super().__init__(*args, **kwargs)
         if synthetic_weight < 0:
             raise ValueError(f'synthetic_weight must be at least 0, got {synthetic_weight}.')
+        own = [type(head).__name__ for head in self._heads() if type(head).loss is not BaseDecodeHead.loss]
+        if synthetic_weight != 1 and own:
+            raise ValueError(f'{own[0]} has a loss of its own, whose samples cannot be weighted: synthetic_weight=1.')
+        if teacher is not None and self.out_channels == 1:
+            raise ValueError('A teacher needs an output for each class: set decode_head.out_channels to the classes.')
         self.synthetic_weight = synthetic_weight
-        self.teacher = None if teacher is None else Teacher(self.backbone, self.decode_head, **teacher)
+        self.teacher = None if teacher is None else Teacher(self._networks(), **teacher)
+
+    def _heads(self) -> list[nn.Module]:
+        auxiliary = getattr(self, 'auxiliary_head', None)
+        return [self.decode_head, *(auxiliary if isinstance(auxiliary, nn.ModuleList) else filter(None, [auxiliary]))]
+
+    def _networks(self) -> dict[str, nn.Module | None]:
+        """What an image passes, in order."""
+        return dict(backbone=self.backbone, neck=getattr(self, 'neck', None), decode_head=self.decode_head)
 
     def loss(self, inputs: Tensor, data_samples: Sequence[SegDataSample]) -> dict[str, Tensor]:
         """Losses of a batch, of whose synthetic samples the teacher has corrected the labels."""
         if self.teacher is not None:
-            self.teacher.learn(self.backbone, self.decode_head)
+            self.teacher.learn(self._networks())
             data_samples = self._corrected(inputs, data_samples)
         return super().loss(inputs, data_samples)
 
@@ -118,26 +151,43 @@ class MixEncoderDecoder(SlidingWindowEncoderDecoder):
         places = _kinds(samples)[True]
         if not places:
             return samples
-        labels = torch.stack([samples[place].gt_sem_seg.data[0] for place in places])
-        for place, label in zip(places, self.teacher.correct(inputs[places], labels), strict=True):
+        images, labels = (
+            torch.stack(each)
+            for each in zip(*((inputs[place], samples[place].gt_sem_seg.data[0]) for place in places), strict=True)
+        )
+        for place, label in zip(places, self.teacher.correct(images, labels), strict=True):
             samples[place] = samples[place].clone()
             samples[place].gt_sem_seg = PixelData(data=label[None])
         return samples
 
     def _decode_head_forward_train(self, inputs: list[Tensor], data_samples: Sequence[SegDataSample]) -> dict:
-        if self.synthetic_weight == 1:
-            return super()._decode_head_forward_train(inputs, data_samples)
-        logits = self.decode_head(inputs)
-        kinds = {synthetic: places for synthetic, places in _kinds(data_samples).items() if places}
-        weights = {kind: len(places) * (self.synthetic_weight if kind else 1) for kind, places in kinds.items()}
+        return add_prefix(self._weighted_loss(self.decode_head, inputs, data_samples), 'decode')
+
+    def _auxiliary_head_forward_train(self, inputs: list[Tensor], data_samples: Sequence[SegDataSample]) -> dict:
+        several = isinstance(self.auxiliary_head, nn.ModuleList)
+        heads = {f'aux_{n}': head for n, head in enumerate(self.auxiliary_head)} if several else None
         losses: dict[str, Tensor] = {}
-        for kind, places in kinds.items():
-            part = self.decode_head.loss_by_feat(logits[places], [data_samples[place] for place in places])
+        for prefix, head in (heads or dict(aux=self.auxiliary_head)).items():
+            losses |= add_prefix(self._weighted_loss(head, inputs, data_samples), prefix)
+        return losses
+
+    def _weighted_loss(
+        self, head: BaseDecodeHead, inputs: list[Tensor], data_samples: Sequence[SegDataSample]
+    ) -> dict[str, Tensor]:
+        """Losses of a head, those of real and of synthetic samples weighted."""
+        if self.synthetic_weight == 1:
+            return head.loss(inputs, data_samples, self.train_cfg)
+        logits = head(inputs)  # of all samples at once: they share the statistics of the batch
+        total: dict[str, Tensor] = {}
+        for synthetic, places in _kinds(data_samples).items():
+            if not places:
+                continue
+            part = torch.stack([logits[place] for place in places])
             # Measures for the log, such as the accuracy, are weighted alike.
-            share = weights[kind] / max(sum(weights.values()), 1e-12)
-            for name, value in part.items():
-                losses[name] = losses.get(name, 0) + share * value
-        return add_prefix(losses, 'decode')
+            weight = (self.synthetic_weight if synthetic else 1) * len(places) / len(data_samples)
+            for name, value in head.loss_by_feat(part, [data_samples[place] for place in places]).items():
+                total[name] = total.get(name, 0) + weight * value
+        return total
 
 
 def _kinds(data_samples: Sequence[SegDataSample]) -> dict[bool, list[int]]:
