@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from mmengine.config import DictAction
 # What torch puts before the message of an error that a worker process of a data loader raised.
 WORKER_TRACEBACK = re.compile(r'^Caught (\w+) in DataLoader worker process .*\n(?:[\w.]+\.)?\1: ', re.DOTALL)
 INTERRUPTED = 130  # what a shell returns for a command that Ctrl-C ended
+# What Python says of an argument that a class does not take.
+UNKNOWN_SETTING = re.compile(r"(\w+)(?:\.__init__)?\(\) got an unexpected keyword argument '(\w+)'")
 OUT_OF_MEMORY = re.compile(r"can't allocate memory|not enough memory|out of memory", re.IGNORECASE)
 
 
@@ -104,7 +107,8 @@ def run_main(main: Callable[[], None], interrupted: str, also: tuple[type[Except
         if by_interruption(error) or isinstance(error, BrokenPipeError):
             print(f'\nStopped. {interrupted}', file=sys.stderr)
             sys.exit(INTERRUPTED)
-        if not isinstance(error, (ValueError, OSError, ImportError, *also)) and not by_memory(error):
+        told = (ValueError, OSError, ImportError, *also)
+        if not isinstance(error, told) and not by_memory(error) and not by_unknown_setting(error):
             raise
         sys.exit(f'error: {describe_error(error)}')
     finally:
@@ -121,6 +125,12 @@ def by_memory(error: Exception) -> bool:
     return isinstance(error, MemoryError) or (
         isinstance(error, RuntimeError) and OUT_OF_MEMORY.search(str(error)) is not None
     )
+
+
+def by_unknown_setting(error: Exception) -> bool:
+    """Whether a component of a config was given an argument that it does not take."""
+    built = 'build_from_cfg' in [frame.name for frame in traceback.extract_tb(error.__traceback__)]
+    return built and isinstance(error, TypeError) and UNKNOWN_SETTING.search(str(error)) is not None
 
 
 def by_interruption(error: BaseException | None) -> bool:
@@ -144,6 +154,12 @@ def describe_error(error: Exception) -> str:
     if by_memory(error):
         return (
             f'There is not enough memory ({str(error)[:200]}). Ask for less at a time: smaller batches, sizes, numbers.'
+        )
+    if by_unknown_setting(error):
+        component, setting = UNKNOWN_SETTING.search(str(error)).groups()
+        return (
+            f'{component} takes no setting {setting!r}: it is misspelt, or belongs elsewhere. Correct it in the '
+            'config, or in the --cfg-options over it.'
         )
     if not isinstance(error, OSError) or error.errno not in (errno.ENOSPC, errno.EDQUOT):
         return WORKER_TRACEBACK.sub('', str(error)).strip()

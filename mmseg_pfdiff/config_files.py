@@ -1,5 +1,6 @@
 """Configs as files and settings over them, with errors that name them."""
 
+import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,12 +27,20 @@ def read_config(path: str | Path) -> Config:
     except FileNotFoundError as error:
         missing = error.filename or str(path)
         if Path(missing).name == Path(path).name:
-            raise FileNotFoundError(f'There is no config {path}.') from error
+            raise FileNotFoundError(f'There is no config {path}.{_near_names(Path(path))}') from error
         raise FileNotFoundError(f'{path} builds on {missing}, which is not there.') from error
     except ImportError as error:
         raise ImportError(f'{path} imports a module that is not there: {error.__cause__ or error}.') from error
     except Exception as error:  # a config is a program, which may raise anything
         raise ValueError(f'{path} cannot be read as a config: {type(error).__name__}: {error}') from error
+
+
+def _near_names(path: Path) -> str:
+    """Configs of the same folder with names like that of one which is not there; else that the folder is not there."""
+    if not path.parent.is_dir():
+        return f' There is no folder {path.parent} either.'
+    near = difflib.get_close_matches(path.name, [each.name for each in path.parent.glob('*.py')])
+    return f' Near it: {", ".join(near)}.' if near else ''
 
 
 def check_first_keys(

@@ -25,3 +25,11 @@ def test_a_config_is_read(tmp_path):
         read_config(tmp_path / 'a.py')
     (tmp_path / 'a.py').write_text('x = dict(y=1)')
     assert read_config(str(tmp_path / 'a.py')).x.y == 1
+
+
+def test_configs_of_like_names_are_told(tmp_path):
+    (tmp_path / 'unet_r50_real.py').write_text('')
+    with pytest.raises(FileNotFoundError, match=r'no config .*unet_r50_reel\.py\. Near it: unet_r50_real\.py\.'):
+        read_config(tmp_path / 'unet_r50_reel.py')
+    with pytest.raises(FileNotFoundError, match=r'There is no folder .*/nowhere either'):
+        read_config(tmp_path / 'nowhere/a.py')

@@ -8,8 +8,9 @@ import sys
 
 import pytest
 import torch
+from mmseg.registry import DATA_SAMPLERS
 
-from mmseg_pfdiff.command_line import describe_error, run_main
+from mmseg_pfdiff.command_line import describe_error, run_main, seed_number
 from mmseg_pfdiff.progress import progress
 
 
@@ -18,6 +19,17 @@ def raising(error):
         raise error
 
     return main
+
+
+def test_a_setting_that_a_component_does_not_take_is_named():
+    def build():
+        DATA_SAMPLERS.build(dict(type='SpacedSampler', dataset=range(3), nmu=2))
+
+    with pytest.raises(SystemExit, match=r"error: SpacedSampler takes no setting 'nmu': it is misspelt, or belongs"):
+        run_main(build, '')
+    # Of other code it is a fault of the program.
+    with pytest.raises(TypeError, match="unexpected keyword argument 'nmu'"):
+        run_main(lambda: seed_number(nmu=1), '')
 
 
 def test_what_a_user_can_mend_is_one_line(capsys):

@@ -185,7 +185,7 @@ def _check_values(label: np.ndarray, num_classes: int, where: Path) -> None:
     wrong = [value for value in present if num_classes <= value < IGNORE_INDEX]
     if not wrong:
         return
-    hint = ''
+    hint = ' Give a larger --num-classes, or other values to these pixels.'
     if wrong == [num_classes] and 0 not in present:
         hint = (
             f' Values seem to start at 1, class indices start at 0: subtract 1 from those that are not {IGNORE_INDEX}.'

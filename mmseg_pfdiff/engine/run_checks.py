@@ -77,6 +77,8 @@ def check_folders(dataset: Mapping, part: str) -> None:
     if dataset.get('indices') in (0, [], ()):
         raise ValueError(f'{where}: indices={dataset["indices"]} leaves no sample. Set another number, or None.')
     advice = f' {WITHOUT_VALIDATION}' if part == 'val' else ''
+    if part == 'test':
+        advice = ' Data converted without a test part have none: convert them again with it.'
     root = dataset.get('data_root')
     folders = [data_folder(dataset, kind) for kind in ('img_path', 'seg_map_path')]
     if '://' in str(root or folders[0]):  # not on this machine
@@ -86,7 +88,7 @@ def check_folders(dataset: Mapping, part: str) -> None:
         if not Path(folder).is_dir():
             raise FileNotFoundError(
                 f'{where}: no folder {folder}. Convert the data set or generate the pairs first, or say where they '
-                f'are: --data FOLDER, for pairs --cfg-options {part}_dataloader.dataset....data_root=FOLDER{advice}'
+                f'are: --data FOLDER; for pairs, the data_root of the SyntheticPairDataset (--cfg-options).{advice}'
             )
     suffix = dataset.get('img_suffix') or default_of(dataset['type'], 'img_suffix')
     listed = dataset.get('ann_file')  # a file with the names

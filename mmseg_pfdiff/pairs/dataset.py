@@ -62,7 +62,12 @@ class SyntheticPairDataset(BaseSegDataset):
         rows = [row for row in self.folder.rows() if row.kept or not self.kept_only][: self.max_pairs]
         self.folder.refuse_missing_files(rows)
         if not rows:
-            raise ValueError(f'{self.data_root} holds no pair{" marked as kept" if self.kept_only else ""}.')
+            raise ValueError(
+                f'{self.data_root} holds no pair{" marked as kept" if self.kept_only else ""}. Draw more (the command '
+                'of the folder with a larger --num), train the generator longer, let more pass (--max-moved, '
+                '--max-invented, in another folder), or name the folder that is meant (data_root of the '
+                'SyntheticPairDataset, which --data leaves as it is).'
+            )
         return [
             dict(
                 img_path=str(self.folder.image_path(row.index)),

@@ -11,9 +11,9 @@ from ..pairs.folder import PairFolder
 from ..pairs.rows import PairRow
 
 HINT = (
-    'Less than half of the pairs are kept. Guide the networks to their fractions (--cfg-options and --sr-cfg-options '
-    'model.fraction_guidance=1.0), train them longer, or try --sampler renoise --steps 50 on networks trained for '
-    'minutes; --max-moved and --max-invented let more through.'
+    'Less than half of the pairs are kept. Train the networks longer; guide them to their fractions (--cfg-options and '
+    '--sr-cfg-options model.fraction_guidance=1.0), where the configs do not; or try --sampler renoise --steps 50 on '
+    'networks trained for minutes. --max-moved and --max-invented let more through.'
 )
 
 
