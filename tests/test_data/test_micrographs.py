@@ -259,7 +259,9 @@ def test_values_out_of_range_are_listed(source):
     label = load(source / 'train/labels/a.png')
     label[0, :3] = (7, 200, 3)
     save(label, source / 'train/labels/a.png')
-    with pytest.raises(DataError, match=r'a\.png holds 3, 7, 200; class indices are 0\.\.2, 255 is ignored\. Give a larger --num-classes'):
+    with pytest.raises(
+        DataError, match=r'a\.png holds 3, 7, 200; class indices are 0\.\.2, 255 is ignored\. Give a larger'
+    ):
         run(source)
 
 
