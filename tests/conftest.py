@@ -33,6 +33,8 @@ os.environ.setdefault('OMP_NUM_THREADS', '1')
 gc.freeze()
 # Ctrl-C is ignored by what a shell starts in the background.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+# Worker processes of a runner that is collected as garbage do not hear that they shall end; torch waits 5 s for each.
+torch.utils.data._utils.MP_STATUS_CHECK_INTERVAL = 0.2
 # The same cases on every machine, however slow it is.
 settings.register_profile('suite', derandomize=True, deadline=None)
 settings.load_profile('suite')
