@@ -15,6 +15,7 @@ from torch import Tensor
 from ..phases.labels import IGNORE_INDEX
 from ..progress import progress
 from ..registry import class_of
+from .class_shares import count_values
 from .config_data_sets import data_set_class, inner_data_sets
 from .fraction_scan import label_key, loads_labels, read_label
 from .images import image_size
@@ -128,15 +129,24 @@ def _problem(pair: _Pair, fractions: dict[tuple[str, str], Tensor | None]) -> st
             check_same_size(label.shape, pair.label, size, pair.image)
     except ValueError as error:
         return str(error).rstrip('.')
-    values, pixels = np.unique(label, return_counts=True)
+    values, pixels = _amounts(label)
     strange = _strange_values(values, pair)
     if strange is None and (classes := pair.dataset.metainfo.get('classes')):
         fractions[pair.key] = _fractions(values, pixels, len(classes))
     return strange
 
 
+def _amounts(label: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The values of a label map and their numbers of pixels; those of a mosaic are counted without a copy of it."""
+    if label.dtype != np.uint8:
+        return np.unique(label, return_counts=True)
+    counts = count_values(label)
+    values = np.flatnonzero(counts)
+    return values, counts[values]
+
+
 def _fractions(values: np.ndarray, pixels: np.ndarray, num_classes: int) -> Tensor | None:
-    """Phase fractions from the numbers of pixels: those of a large mosaic without a copy of 8 bytes a pixel."""
+    """Phase fractions from numbers of pixels; None for a map that is wholly ignored."""
     counts = torch.zeros(num_classes, dtype=torch.float64)
     known = values != IGNORE_INDEX
     counts[torch.from_numpy(values[known].astype(np.int64))] = torch.from_numpy(pixels[known]).double()
