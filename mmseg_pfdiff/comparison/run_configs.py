@@ -11,6 +11,7 @@ from mmseg.registry import DATASETS
 from ..config_files import read_config
 from ..data.config_data_sets import class_names
 from ..engine.run_checks import data_folder
+from ..models.own_data import use_data
 from .plan import REAL, Method, Plan, Training
 
 
@@ -21,12 +22,8 @@ def with_options(config: Config, options: Mapping) -> Config:
 
 
 def with_data_root(config: Config, root: str) -> Config:
-    """A config whose real data sets lie at another place."""
-    for part in ('train', 'val', 'test'):
-        loader = config.get(f'{part}_dataloader')
-        if loader is not None:
-            real = loader.dataset.get('real', loader.dataset)
-            real.data_root = root
+    """A config whose real data sets lie at another place, and whose model knows the classes there."""
+    use_data(config, root)
     return config
 
 

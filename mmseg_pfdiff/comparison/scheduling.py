@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -109,17 +110,29 @@ def snakemake_command(tasks: Path, work_dir: Path, options: Sequence[str]) -> li
     """
     if find_spec('snakemake') is None:
         raise ImportError("compare.py runs its jobs by Snakemake: pip install 'mmseg-pfdiff[comparison]'.")
+    # `--profile=cpu` is `--profile cpu`.
+    options = [part for word in options for part in (word.split('=', 1) if word.startswith('--profile=') else [word])]
     options = [str(HERE / 'profiles' / word) if word in PROFILES and before == '--profile' else word
                for before, word in zip(['', *options], options, strict=False)]  # fmt: skip
-    if not any(word.partition('=')[0] in PLACES for word in options):
+    if not any(word.partition('=')[0] in PLACES or re.fullmatch(r'-[cj]\d+', word) for word in options):
         options += ['--profile', str(HERE / 'profiles' / ('gpus' if gpus() else 'cpu'))]
     if str(HERE / 'profiles/gpus') in options:
-        options += ['--resources', f'gpu={len(gpus())}']
+        options = _with_gpus(options, len(gpus()))
     command = [sys.executable, '-m', 'snakemake', '--snakefile', str(HERE / 'Snakefile'), '--directory', str(work_dir)]
     # Our own locks end with their process, whatever ends it. Marks, which come whole, alone say what is to be done:
     # else Snakemake would run a job that it once left at work, and that has ended since, and nothing that needs it.
     command += ['--config', f'tasks={tasks}', '--rerun-triggers', 'mtime', '--ignore-incomplete', '--nolock']
     return [*command, '--show-failed-logs', *options]
+
+
+def _with_gpus(options: Sequence[str], number: int) -> list[str]:
+    """Options that tell Snakemake of the GPUs, unless they do already; of two `--resources` it heeds the last alone."""
+    if any(word.startswith('gpu=') for word in options):
+        return list(options)
+    if '--resources' not in options:
+        return [*options, '--resources', f'gpu={number}']
+    place = options.index('--resources') + 1
+    return [*options[:place], f'gpu={number}', *options[place:]]
 
 
 def run_snakemake(command: Sequence[str], max_hours: float = math.inf) -> bool:

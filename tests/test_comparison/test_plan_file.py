@@ -1,3 +1,5 @@
+import json
+
 import pytest
 from mmengine.config import Config
 
@@ -13,16 +15,19 @@ OFTEN = {'train_cfg.val_interval': 1}
 
 def test_every_plan_of_the_project_reads(tmp_path, demo_data):
     paths = sorted((ROOT / 'configs/comparison').glob('*.py'))
-    for part in ('val', 'test'):
-        (tmp_path / 'img_dir' / part).mkdir(parents=True)
+    record = json.loads((demo_data / 'dataset.json').read_text())
     for path in paths:
         text = path.read_text().replace("'../", f"'{ROOT}/configs/")
         (tmp_path / path.name).write_text(text)
     for path in paths:
         fields = Config.fromfile(tmp_path / path.name)
-        # One folder for every split, which is all that reading looks for.
+        # Of each split only what reading looks for.
+        for split in fields.data:
+            for part in ('val', 'test'):
+                (tmp_path / split / 'img_dir' / part).mkdir(parents=True, exist_ok=True)
+            (tmp_path / split / 'dataset.json').write_text(json.dumps(record | dict(split=dict(name=split))))
         roots = {
-            **dict.fromkeys(fields.data, str(tmp_path)),
+            **{split: str(tmp_path / split) for split in fields.data},
             **({'_delete_': True} if '_base_' in path.read_text() else {}),
         }
         copy = tmp_path / f'copy_of_{path.name}'

@@ -87,6 +87,21 @@ def test_the_command(options, expected, tmp_path):
         assert command.count('--profile') == 1
 
 
+@pytest.mark.parametrize(
+    ('options', 'resources'),
+    [
+        (['--profile=gpus'], ['gpu=2']),
+        (['--profile', 'gpus', '--resources', 'mem_mb=4'], ['gpu=2', 'mem_mb=4']),
+        (['--profile', 'gpus', '--resources', 'gpu=1'], ['gpu=1']),
+    ],
+)
+def test_gpus_are_told_beside_other_resources(options, resources, tmp_path, monkeypatch):
+    monkeypatch.setattr('mmseg_pfdiff.comparison.scheduling.gpus', lambda: ['0', '1'])
+    command = snakemake_command(tmp_path / 'tasks.json', tmp_path, options)
+    assert command.count('--resources') == command.count('--profile') == 1
+    assert command[command.index('--resources') + 1 :][: len(resources)] == resources
+
+
 def test_snakemake_finds_a_rule_for_every_task(bench):
     tasks = write_tasks(bench, ROOT / 'tools')
     command = snakemake_command(tasks, bench.work_dir, ['--cores', '2', '--dry-run', '--printshellcmds'])
