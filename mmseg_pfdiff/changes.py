@@ -8,7 +8,7 @@ from .texts import short
 Change = tuple[str, Any, Any]
 
 
-def changes(before: Any, now: Any, path: str = '', lists: bool = False) -> Iterator[Change]:
+def changes(before: Any, now: Any, path: str = '', *, lists: bool = False) -> Iterator[Change]:
     """Changes as deep down as both values are dicts.
 
     Args:
@@ -30,7 +30,7 @@ def changes(before: Any, now: Any, path: str = '', lists: bool = False) -> Itera
             yield path, before, now
         return
     for key, old, new in items:
-        yield from changes(old, new, f'{path}.{key}' if path else key, lists)
+        yield from changes(old, new, f'{path}.{key}' if path else key, lists=lists)
 
 
 def differences(there: Any, here: Any) -> list[str]:

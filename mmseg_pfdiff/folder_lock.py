@@ -34,7 +34,7 @@ def lock_path(folder: str | os.PathLike) -> Path:
 
 
 @contextmanager
-def locked_folder(folder: str | os.PathLike, leader: bool = True) -> Iterator[None]:
+def locked_folder(folder: str | os.PathLike, *, leader: bool = True) -> Iterator[None]:
     """Holds the lock of a folder. The operating system lets go of it when the process ends, however it ends.
 
     Args:

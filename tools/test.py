@@ -97,7 +97,7 @@ def main() -> None:
     written = [metric.report_file for metric in tested_metrics(config, MicrographIoUMetric)]
     with ExitStack() as locks:
         for path in filter(None, [*dict.fromkeys(written), args.out]):
-            locks.enter_context(locked_folder(path, leader))
+            locks.enter_context(locked_folder(path, leader=leader))
         test(config, tested, args, leader)
 
 

@@ -47,9 +47,9 @@ def main() -> None:
         check_generator(config, scan.fractions)
     resume = args.resume or bool(config.get('resume'))
     config.resume = False  # what is written to the work dir, with the rest of the config, is how to train it
-    with locked_folder(config.work_dir, leader), failures_named(config.work_dir):
+    with locked_folder(config.work_dir, leader=leader), failures_named(config.work_dir):
         if leader:
-            prepare_work_dir(config, resume, args.overwrite)
+            prepare_work_dir(config, resume=resume, overwrite=args.overwrite)
         prepare_cpu_training(config)
         runner = Runner.from_cfg(config)
         check_model(runner)

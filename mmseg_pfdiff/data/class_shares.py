@@ -79,7 +79,7 @@ def format_shares(
     return '\n'.join(line.rstrip() for line in lines)
 
 
-def require_classes(record: dict, allow_absent: bool) -> None:
+def require_classes(record: dict, *, allow_absent: bool) -> None:
     """Refuses data on which a class cannot be learnt.
 
     Args:

@@ -10,7 +10,7 @@ from .dataset import MicrographDataset
 from .mix import SyntheticPairMix
 
 
-def data_sets(config: Any, synthetic: bool = True) -> Iterator[Mapping]:
+def data_sets(config: Any, *, synthetic: bool = True) -> Iterator[Mapping]:
     """Configs of the data sets in a config: a wrapper first, then those inside it.
 
     They are found by what their `type` is, not by the key they stand under, so wrappers of other packages are looked
@@ -33,13 +33,13 @@ def data_sets(config: Any, synthetic: bool = True) -> Iterator[Mapping]:
             if kind is SyntheticPairMix and not (config.get('ratio') and synthetic):
                 config = {**config, 'synthetic': None}
         for value in config.values():
-            yield from data_sets(value, synthetic)
+            yield from data_sets(value, synthetic=synthetic)
     elif isinstance(config, list | tuple):
         for value in config:
-            yield from data_sets(value, synthetic)
+            yield from data_sets(value, synthetic=synthetic)
 
 
-def inner_data_sets(config: Any, synthetic: bool = True) -> list[Mapping]:
+def inner_data_sets(config: Any, *, synthetic: bool = True) -> list[Mapping]:
     """Configs of the data sets that hold samples of their own: those in :func:`data_sets` that wrap no other.
 
     Args:
@@ -49,7 +49,7 @@ def inner_data_sets(config: Any, synthetic: bool = True) -> list[Mapping]:
     Returns:
         Configs as they stand there; one that stands there twice comes twice.
     """
-    every = data_sets(config, synthetic)
+    every = data_sets(config, synthetic=synthetic)
     return [dataset for dataset in every if next(data_sets(list(dataset.values())), None) is None]
 
 

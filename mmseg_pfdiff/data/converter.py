@@ -131,7 +131,7 @@ def convert(
         if record := folder.finished():
             return Conversion(record, changed=False)
         record, checksums = _examine(micrographs, settings, progress)
-        require_classes(record, allow_absent)
+        require_classes(record, allow_absent=allow_absent)
         tiles = defaultdict(list)
         for name, tile in record['tiles'].items():
             tiles[tile['micrograph']].append((name, tile['y'], tile['x']))

@@ -85,7 +85,7 @@ def grow_cells(rng: np.random.Generator, shape: tuple[int, int]) -> Cells:
     return Cells(owner, second - nearest, centres)
 
 
-def draw_label(rng: np.random.Generator, shape: tuple[int, int], with_defect: bool) -> np.ndarray:
+def draw_label(rng: np.random.Generator, shape: tuple[int, int], *, with_defect: bool) -> np.ndarray:
     """A label with the values of the release, (H, W) uint8."""
     cells = grow_cells(rng, shape)
     thickness = rng.uniform(4.5, 9.0) * (1 + 0.55 * smooth_noise(rng, shape, 130))

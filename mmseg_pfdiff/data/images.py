@@ -35,7 +35,7 @@ ORIENTATION_TAG, ON_ITS_SIDE = 274, (5, 6, 7, 8)  # of EXIF
 _TOO_MANY = f'more than {MAX_PIXELS:,} pixels, the most that are read: cut it into smaller micrographs.'
 
 
-def read_image(path: str | Path, colour: bool = False) -> np.ndarray:
+def read_image(path: str | Path, *, colour: bool = False) -> np.ndarray:
     """Reads a micrograph.
 
     Args:
@@ -49,7 +49,7 @@ def read_image(path: str | Path, colour: bool = False) -> np.ndarray:
         DataError: The file is damaged, or holds what cannot be shown with 8 bits rightly.
         OSError: It cannot be opened.
     """
-    return decode_image(Path(path).read_bytes(), str(path), colour)
+    return decode_image(Path(path).read_bytes(), str(path), colour=colour)
 
 
 def read_label_map(path: str | Path) -> np.ndarray:
@@ -112,7 +112,7 @@ def check_same_size(
         )
 
 
-def decode_image(content: bytes, where: str, colour: bool = False) -> np.ndarray:
+def decode_image(content: bytes, where: str, *, colour: bool = False) -> np.ndarray:
     """Decodes the content of a file; see :func:`read_image`.
 
     Args:

@@ -63,7 +63,7 @@ class LoadMicrograph(LoadImageFromFile):
         if self.imdecode_backend != BACKEND:
             return super().transform(results)
         path, colour = results['img_path'], self.color_type == 'color'
-        image = decode_image(fileio.get(path, backend_args=self.backend_args), path, colour)
+        image = decode_image(fileio.get(path, backend_args=self.backend_args), path, colour=colour)
         if colour:
             image[..., [0, 2]] = image[..., [2, 0]]
         results['img'] = image.astype(np.float32) if self.to_float32 else image

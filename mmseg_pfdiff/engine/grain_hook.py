@@ -2,6 +2,7 @@
 
 import torch
 from mmengine.dataset import pseudo_collate
+from mmengine.dist import broadcast
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
@@ -40,5 +41,7 @@ class GrainHook(Hook):
         batch = pseudo_collate([tiles[place] for place in places])
         images = model.data_preprocessor(batch)['inputs']['images']
         model.grain.fit(images, F.avg_pool2d(images[:, None] / 127.5 - 1, model.factor))
+        for measured in model.grain.buffers():
+            broadcast(measured)  # each process has turned the tiles in its own way
         median = model.grain.deviations.median().item()
         runner.logger.info(f'Grain measured on {len(places)} tiles: median deviation {median:.1f} grey levels.')

@@ -119,7 +119,7 @@ def what_is_missing(path: Path) -> str | None:
     return f'{path} has no {" and no ".join(missing)}' if missing else None
 
 
-def prepare_work_dir(config: Mapping, resume: bool, overwrite: bool) -> None:
+def prepare_work_dir(config: Mapping, *, resume: bool, overwrite: bool) -> None:
     """Clears what interruptions have left in a work directory, and sees that no training is written over another.
 
     Args:

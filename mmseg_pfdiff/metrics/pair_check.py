@@ -188,7 +188,7 @@ class PairChecker:
         for who, by_kind in self.progress(distances, desc='distances', unit='set', total=len(features) - 1):
             self.result.distances[who, 'train'] = by_kind
 
-    def features(self, extractor: nn.Module, seed: int = 0, drawn: bool = False) -> dict[str, list[Tensor]]:
+    def features(self, extractor: nn.Module, seed: int = 0, *, drawn: bool = False) -> dict[str, list[Tensor]]:
         """Features of the training tiles, of the held-out tiles, and of the kept pairs.
 
         Args:
@@ -259,9 +259,9 @@ class PairChecker:
         """Rows with their images and label maps, (B, H, W) uint8."""
         rows = self.result.rows if rows is None else rows
         for part in self.progress(list(batches(rows, self.batch_size)), desc=what, unit='batch'):
-            yield part, *self._read(part, drawn)
+            yield part, *self._read(part, drawn=drawn)
 
-    def _read(self, rows: list[PairRow], drawn: bool) -> tuple[Tensor, Tensor]:
+    def _read(self, rows: list[PairRow], *, drawn: bool) -> tuple[Tensor, Tensor]:
         images, labels = [], []
         for row in rows:
             image, label = self.folder.read(row.index, drawn=drawn)

@@ -91,7 +91,7 @@ class RowTable:
         numbers = [f'{row.measures[name]:.6g}' if name in row.measures else '' for name in measures]
         return [str(row.index), str(row.seed), row.group, *fractions, str(bool(row.kept)), row.reason, *numbers]
 
-    def read(self, path: Path, growing: bool = False) -> list[PairRow]:
+    def read(self, path: Path, *, growing: bool = False) -> list[PairRow]:
         """The rows of a file.
 
         Args:

@@ -45,7 +45,7 @@ def written(rows):
 def read(tmp_path, content, growing=False):
     path = tmp_path / 'pairs.csv'
     path.write_bytes(content)
-    return TABLE.read(path, growing)
+    return TABLE.read(path, growing=growing)
 
 
 @pytest.fixture(scope='module')
