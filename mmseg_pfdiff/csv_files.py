@@ -11,6 +11,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import NamedTuple
 
+from .texts import short
+
 DELIMITERS = (',', ';', '\t')
 MAX_CELL = 131_072  # characters
 # What spreadsheets take for the start of a formula, be it behind apostrophes of ours or of others.
@@ -123,7 +125,7 @@ class CsvTable(NamedTuple):
             expected: What belongs there.
         """
         return ValueError(
-            f'{_place(self.path, row.line, column)}: expected {expected}, got {_short(row.cells[column])}. Correct the '
+            f'{_place(self.path, row.line, column)}: expected {expected}, got {short(row.cells[column])}. Correct the '
             'cell, or take the file from a copy.'
         )
 
@@ -181,8 +183,8 @@ def _delimiter(path: Path, read: Callable, required: Sequence[str], separator: r
             return delimiter
     fewest = min(missing.values(), key=len)
     raise ValueError(
-        f'{path}, line 1: the column {_short(fewest[0])} is missing. The first line must name the columns '
-        f'{", ".join(map(_short, required))}, separated by commas. Correct it, or take the file from a copy.'
+        f'{path}, line 1: the column {short(fewest[0])} is missing. The first line must name the columns '
+        f'{", ".join(map(short, required))}, separated by commas. Correct it, or take the file from a copy.'
     )
 
 
@@ -224,7 +226,7 @@ def _columns(path: Path, header: list[str]) -> list[str]:
     columns = [_as_it_was(cell) for cell in header]
     twice = [name for name in columns if name and columns.count(name) > 1]
     if twice:
-        raise ValueError(f'{path}, line 1: the column {_short(twice[0])} stands there twice. Remove one of them.')
+        raise ValueError(f'{path}, line 1: the column {short(twice[0])} stands there twice. Remove one of them.')
     return columns
 
 
@@ -239,7 +241,7 @@ def _row(path: Path, line: int, columns: list[str], cells: list[str]) -> CsvRow:
     for name, cell in zip(names, cells, strict=True):
         if cell and not name:
             raise ValueError(
-                f'{path}, line {line}: {_short(cell)} stands in no column, after {len(columns)} cells. Remove it; '
+                f'{path}, line {line}: {short(cell)} stands in no column, after {len(columns)} cells. Remove it; '
                 'where commas separate the cells, decimals are written with a point.'
             )
         if len(cell) > MAX_CELL:
@@ -251,8 +253,4 @@ def _row(path: Path, line: int, columns: list[str], cells: list[str]) -> CsvRow:
 
 
 def _place(path: Path, line: int, column: str) -> str:
-    return f'{path}, line {line}, column {_short(column)}'
-
-
-def _short(text: str) -> str:
-    return repr(text) if len(text) <= 40 else f'{text[:40]!r}... ({len(text)} characters)'
+    return f'{path}, line {line}, column {short(column)}'

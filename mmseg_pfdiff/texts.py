@@ -2,10 +2,15 @@
 
 import math
 import re
+from reprlib import Repr
 
 ABSENT = '-'
 LARGE = 10
 LONGEST = 100  # characters of a value in a message
+# Stops early in large and deep values, which a stranger may have written; what it leaves out of texts lies further on.
+SHORT = Repr()
+SHORT.maxlist = SHORT.maxtuple = SHORT.maxdict = SHORT.maxset = SHORT.maxfrozenset = LONGEST
+SHORT.maxstring = SHORT.maxlong = SHORT.maxother = 4 * LONGEST
 # What Markdown would take for a sign of its own. Underscores inside of words are none.
 MARKDOWN = re.compile(r'[\\`*<&|~$]|(?<=\])\(|(?<![^\W_])_+|_+(?![^\W_])')
 
@@ -29,8 +34,8 @@ def shown(value: object, style: str = '.3g', large: float = LARGE) -> str:
 
 
 def short(value: object) -> str:
-    """A value as Python writes it, cut where it is long."""
-    text = repr(value)
+    """A value in a message: as Python writes it, cut where it is long, however large and deep it is."""
+    text = SHORT.repr(value)
     return text if len(text) <= LONGEST else f'{text[:LONGEST]}...'
 
 

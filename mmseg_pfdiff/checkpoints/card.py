@@ -15,8 +15,8 @@ from ..models.diffusion.base import PairDiffusion
 from ..models.enlarger import PairEnlarger
 from ..phases.quota import largest_remainder
 from ..requests.base import RequestSource, build_requests
-from ..texts import markdown_text
-from .limits import COLOURS, MAX_PROSE, NAMES, UNFIT, check_value, one_line, shown, text
+from ..texts import markdown_text, short
+from .limits import COLOURS, MAX_PROSE, NAMES, UNFIT, check_value, one_line, text
 from .settings import sampler_settings
 from .weights import drawing_weights
 
@@ -250,17 +250,17 @@ def check_card(card: GeneratorCard, generator: PairDiffusion) -> None:
         raise ValueError('Each row of vectors must be >= 0 and sum to 1.')
     unknown = sorted(set(card.fraction_settings) - set(FRACTION_SETTINGS))
     if unknown:
-        raise ValueError(f'fraction_settings may hold {FRACTION_SETTINGS}, got {shown(unknown)}.')
+        raise ValueError(f'fraction_settings may hold {FRACTION_SETTINGS}, got {short(unknown)}.')
     card.fraction_sampler()  # refuses vectors and groups that do not fit the classes
 
 
 def _check_vectors(rows: Any, num_classes: int) -> None:
-    """Refuses what no tensor of fractions can be made of."""
+    """Refuses vectors that make no tensor of fractions."""
     if not isinstance(rows, list) or not rows:
-        raise ValueError(f'vectors must be a list of fractions of training tiles, got {shown(rows)}.')
+        raise ValueError(f'vectors must be a list of fractions of training tiles, got {short(rows)}.')
     for number, row in enumerate(rows):
         if not isinstance(row, list) or len(row) != num_classes or not all(type(v) in (int, float) for v in row):
-            raise ValueError(f'vectors must be (R, {num_classes}) numbers, row {number} is {shown(row)}.')
+            raise ValueError(f'vectors must be (R, {num_classes}) numbers, row {number} is {short(row)}.')
 
 
 def _size_of(name: str, model: PairDiffusion | PairEnlarger) -> str:

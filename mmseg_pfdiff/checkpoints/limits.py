@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Callable, Mapping
-from reprlib import Repr
 from typing import Any, NamedTuple
+
+from ..texts import short
 
 # Ten times the paper's noise schedule. Schedulers keep tables of this length, and go through it once when opened.
 MAX_STEPS = 10_000
@@ -28,8 +29,6 @@ UNFIT = (ArithmeticError, AssertionError, AttributeError, ImportError, LookupErr
 
 # JSON knows halves of characters, which no file can hold.
 HALVES = re.compile('[\ud800-\udfff]')
-SHORT = Repr()
-SHORT.maxstring = SHORT.maxother = SHORT.maxlong = 60
 
 
 class Rule(NamedTuple):
@@ -147,19 +146,19 @@ def check_value(key: str, value: Any, rule: Rule | Mapping) -> None:
     """
     if isinstance(rule, Rule):
         if not rule.fits(value):
-            raise ValueError(f'{key} must be {rule.wanted}, got {shown(value)}.')
+            raise ValueError(f'{key} must be {rule.wanted}, got {short(value)}.')
         return
     if not isinstance(value, Mapping):
-        raise ValueError(f'{key} must be an object, got {shown(value)}.')
+        raise ValueError(f'{key} must be an object, got {short(value)}.')
     unknown = set(value) - set(rule) if key not in OPEN else ()
     if unknown:
-        raise ValueError(f'{key} may hold {", ".join(rule)}, got {shown(sorted(unknown))}.')
+        raise ValueError(f'{key} may hold {", ".join(rule)}, got {short(sorted(unknown))}.')
     for name in rule.keys() & value.keys():
         check_value(f'{key}.{name}', value[name], rule[name])
 
 
 def check_plain(value: Any, key: str = '', depth: int = 0) -> None:
-    """Refuses what no settings of a model hold, wherever it stands.
+    """Refuses settings that are no plain data, or endless, wherever they stand.
 
     Args:
         value: Nested objects, lists, texts and numbers.
@@ -180,12 +179,7 @@ def check_plain(value: Any, key: str = '', depth: int = 0) -> None:
         for name, inner in value.items() if isinstance(value, Mapping) else enumerate(value):
             check_plain(inner, f'{key}.{str(name)[:MAX_TEXT]}'.lstrip('.'), depth + 1)
     elif value is not None and not isinstance(value, bool):
-        raise ValueError(f'{key} must be plain data, got {shown(value)}.')
-
-
-def shown(value: Any) -> str:
-    """A value in a message, short however large and deep it is."""
-    return SHORT.repr(value)
+        raise ValueError(f'{key} must be plain data, got {short(value)}.')
 
 
 def one_line(error: Exception) -> str:

@@ -20,9 +20,10 @@ from ..models.diffusion.super_resolution import PairSuperResolution
 from ..models.diffusion.unet import unets_without_memory
 from ..models.enlarger import PairEnlarger
 from ..models.gan.painter import PairPainter
+from ..texts import short
 from ..version import __version__
 from .card import CARD_FILE, GeneratorCard, parse_card
-from .limits import UNFIT, check_settings, one_line, shown
+from .limits import UNFIT, check_settings, one_line
 from .options import settings_with_options
 from .settings import build_from_settings
 from .weights import check_finite, drawing_weights
@@ -89,7 +90,7 @@ def load_models(
     version = index.get('format_version')
     if index.get('_class_name') != 'PairCascade' or type(version) is not int or version != FORMAT_VERSION:
         raise ValueError(
-            f'{folder / INDEX_FILE} describes a {shown(index.get("_class_name"))} of format version {shown(version)}; '
+            f'{folder / INDEX_FILE} describes a {short(index.get("_class_name"))} of format version {short(version)}; '
             f"this version of mmseg_pfdiff ({__version__}) reads a 'PairCascade' of format version {FORMAT_VERSION}."
         )
     models = dict.fromkeys(PARTS)
@@ -113,7 +114,7 @@ def _class_name(folder: Path, index: Mapping, name: str) -> str | None:
     allowed = [kind.__name__ for kind in PARTS[name]]
     if entry not in [['mmseg_pfdiff', kind] for kind in allowed]:
         raise ValueError(
-            f'{folder / INDEX_FILE}: {name} must be a {" or a ".join(allowed)} of mmseg_pfdiff, got {shown(entry)}.'
+            f'{folder / INDEX_FILE}: {name} must be a {" or a ".join(allowed)} of mmseg_pfdiff, got {short(entry)}.'
         )
     return entry[1]
 
@@ -122,7 +123,7 @@ def _load_part(folder: Path, kind: str, sampler: str | None, steps: int | None, 
     path = folder / CONFIG_FILE
     settings = _read(path)
     if settings.get('type') != kind:
-        raise ValueError(f'{path} must be of a {kind}, got {shown(settings.get("type"))}.')
+        raise ValueError(f'{path} must be of a {kind}, got {short(settings.get("type"))}.')
     with _naming(path):
         check_settings(settings)
     changes = f' with the options {", ".join(f"{key}={value}" for key, value in options.items())}' if options else ''

@@ -78,7 +78,7 @@ def check_description(description: Mapping) -> None:
     Raises:
         ValueError: Classes, palette or size that cannot be, or settings nested without end.
     """
-    if _depth(description) > MAX_DEPTH:  # first, as a value that is nested so cannot be shown either
+    if _depth(description) > MAX_DEPTH:  # first, as little else stands such nesting
         raise ValueError(f'its settings are nested more than {MAX_DEPTH} deep')
     classes, palette = (_field(description, name, list) for name in ('classes', 'palette'))
     if not 1 <= len(classes) <= MAX_CLASSES or not all(map(_is_name, classes)) or len(set(classes)) < len(classes):

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..data.class_shares import class_shares, count_pixels
 from ..metrics.fractions import fraction_errors, fraction_records
 from ..pairs.rows import PairRow
 from ..texts import shown
@@ -63,7 +64,7 @@ def distribution_section(sets: Mapping[str, TileSet], classes: Sequence[str]) ->
     Returns:
         Histograms, bars, a map, and their numbers.
     """
-    shares = class_shares(sets, classes)
+    shares = share_records(sets, classes)
     histograms = fraction_histograms(sets, classes)
     vectors = {name: tiles.fractions.numpy() for name, tiles in sets.items()}
     places, explained = principal_components(vectors, TRAIN)
@@ -113,7 +114,7 @@ def fraction_histograms(sets: Mapping[str, TileSet], classes: Sequence[str]) -> 
     return result
 
 
-def class_shares(sets: Mapping[str, TileSet], classes: Sequence[str]) -> list[dict]:
+def share_records(sets: Mapping[str, TileSet], classes: Sequence[str]) -> list[dict]:
     """Share of each class among the known pixels of whole sets.
 
     Args:
@@ -125,8 +126,7 @@ def class_shares(sets: Mapping[str, TileSet], classes: Sequence[str]) -> list[di
     """
     records = []
     for tiles in sets.values():
-        counts = np.bincount(tiles.labels.numpy().ravel(), minlength=256)[: len(classes)]
-        percent = (100 * counts / counts.sum()).tolist()
+        *percent, _ = class_shares([count_pixels(tiles.labels.numpy(), len(classes))])
         records.append(
             {'set': tiles.title, 'tiles': len(tiles.labels)}
             | {f'{name} %': value for name, value in zip(classes, percent, strict=True)}
