@@ -14,7 +14,7 @@ from mmseg_pfdiff.data.label_scan import check_label_maps
 from mmseg_pfdiff.engine.launch import prepare_cpu_training, process_rank
 from mmseg_pfdiff.engine.run_checks import check_run
 from mmseg_pfdiff.engine.run_config import add_run_arguments, read_run_config
-from mmseg_pfdiff.engine.test_run import (
+from mmseg_pfdiff.engine.testing import (
     TestedMicrographs,
     check_weights,
     data_folders,

@@ -15,7 +15,7 @@ from mmseg.registry import MODELS
 from PIL import Image
 
 from mmseg_pfdiff.data.metaldam.dataset import MetalDAMDataset
-from mmseg_pfdiff.engine.test_run import look_at_micrographs, predictions_depend_on
+from mmseg_pfdiff.engine.testing import look_at_micrographs, predictions_depend_on
 from mmseg_pfdiff.folder_lock import locked_folder
 
 from ..running import ROOT, run_tool

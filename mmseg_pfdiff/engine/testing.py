@@ -1,4 +1,4 @@
-"""Preparation of a test of a segmentor: all that can be known before it is looked at before."""
+"""Preparation of a test of a segmentor: what can be known of it is looked at before."""
 
 import copy
 import hashlib
