@@ -33,7 +33,7 @@ def changes(before: Any, now: Any, path: str = '', *, lists: bool = False) -> It
         yield from changes(old, new, f'{path}.{key}' if path else key, lists=lists)
 
 
-def differences(there: Any, here: Any) -> list[str]:
+def describe_changes(there: Any, here: Any) -> list[str]:
     """Changes in words, sorted by their paths.
 
     Args:

@@ -1,4 +1,4 @@
-from mmseg_pfdiff.changes import changes, differences
+from mmseg_pfdiff.changes import changes, describe_changes
 
 
 def test_changes_have_paths_and_both_values():
@@ -13,11 +13,11 @@ def test_changes_have_paths_and_both_values():
 def test_differences_in_words():
     there = dict(size=16, names=['a', 'b', 'c'], model='m' * 200, weights=dict(small='x', large='y'), order=[1, 2])
     here = dict(size=20, names=['a', 'c', 'd'], model='m' * 201, weights=dict(small='x', large='z'), order=[2, 1])
-    assert differences(there, here) == [
+    assert describe_changes(there, here) == [
         'model differs',
         "names is ['b'] there and ['d'] here",
         'order differs',
         'size is 16 there and 20 here',
         "weights.large is 'y' there and 'z' here",
     ]
-    assert differences(there, there) == []
+    assert describe_changes(there, there) == []

@@ -36,7 +36,7 @@ WEIGHTS_FILE = 'unet/diffusion_pytorch_model.safetensors'
 UNET_FILE = 'unet/config.json'
 SCHEDULE_FILE = 'scheduler/scheduler_config.json'
 PAINTER_FILE = 'painter.safetensors'
-PARTS = dict(generator=(PFDiffSeg,), super_resolution=(PairSuperResolution, PairPainter))
+MODEL_KINDS = dict(generator=(PFDiffSeg,), super_resolution=(PairSuperResolution, PairPainter))
 Model = PairDiffusion | PairEnlarger
 
 
@@ -75,10 +75,10 @@ def load_models(
         folder: Written by :func:`~mmseg_pfdiff.checkpoints.save_cascade`.
         sampler: Short name of a sampler in place of the folder's.
         steps: Number of steps in place of the sampler's.
-        options: For each of :data:`PARTS` settings over its own, by dotted key: `fraction_guidance`, `sampler.steps`.
+        options: For each of :data:`MODEL_KINDS` settings over its own, by dotted key, such as `sampler.steps`.
 
     Returns:
-        The models of :data:`PARTS`, on the CPU, and the card; a super-resolution model that is not there is None.
+        The models of :data:`MODEL_KINDS`, on the CPU, and the card; None where there is no super-resolution model.
 
     Raises:
         FileNotFoundError: A file is missing.
@@ -93,8 +93,8 @@ def load_models(
             f'{folder / INDEX_FILE} describes a {short(index.get("_class_name"))} of format version {short(version)}; '
             f"this version of mmseg_pfdiff ({__version__}) reads a 'PairCascade' of format version {FORMAT_VERSION}."
         )
-    models = dict.fromkeys(PARTS)
-    for name in PARTS:
+    models = dict.fromkeys(MODEL_KINDS)
+    for name in MODEL_KINDS:
         changes = (options or {}).get(name, {})
         kind = _class_name(folder, index, name)
         if kind is not None:
@@ -111,7 +111,7 @@ def _class_name(folder: Path, index: Mapping, name: str) -> str | None:
     entry = index.get(name)
     if name == 'super_resolution' and entry in (None, [None, None]):
         return None
-    allowed = [kind.__name__ for kind in PARTS[name]]
+    allowed = [kind.__name__ for kind in MODEL_KINDS[name]]
     if entry not in [['mmseg_pfdiff', kind] for kind in allowed]:
         raise ValueError(
             f'{folder / INDEX_FILE}: {name} must be a {" or a ".join(allowed)} of mmseg_pfdiff, got {short(entry)}.'
@@ -161,7 +161,7 @@ def _load_painter(folder: Path, settings: Mapping, changes: str) -> PairPainter:
         raise ValueError(f'{file} is damaged, or does not fit the network of {path}.')
     with _naming(path, changes):
         model = build_from_settings(settings)
-    for name in ('generator', 'grain'):
+    for name in ('generator', 'grain', 'looks'):
         part = {key.removeprefix(f'{name}.'): value for key, value in state.items() if key.startswith(f'{name}.')}
         _load_weights(getattr(model, name), part, file, path)
     return model.eval()

@@ -25,8 +25,8 @@ from .load import (
     CONFIG_FILE,
     FORMAT_VERSION,
     INDEX_FILE,
+    MODEL_KINDS,
     PAINTER_FILE,
-    PARTS,
     UNET_FILE,
     WEIGHTS_FILE,
     Model,
@@ -120,7 +120,7 @@ def check_exportable(card: GeneratorCard, requests: RequestSource) -> None:
 
 def _write(cascade: PairCascade, folder: Path, card: GeneratorCard) -> None:
     """Writes all files, and reads them back: what is passed on can be opened."""
-    parts = {name: getattr(cascade, name) for name in PARTS}
+    parts = {name: getattr(cascade, name) for name in MODEL_KINDS}
     folder.mkdir(parents=True)
     card.write(folder, **parts)
     for name, model in parts.items():

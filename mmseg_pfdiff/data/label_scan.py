@@ -23,7 +23,7 @@ from .layout import DataError, list_names
 from .transforms import check_same_size
 
 # More than this take longer to read (about 2 ms each) than one waits for a check.
-MAX_SCANNED = 20_000
+MAX_LABEL_MAPS = 20_000
 SHOWN_VALUES = 8
 
 
@@ -51,7 +51,7 @@ class _Pair(NamedTuple):
     key: tuple[str, str]
 
 
-def check_label_maps(datasets: Sequence[Any], most: int = MAX_SCANNED) -> LabelScan:
+def check_label_maps(datasets: Sequence[Any], most: int = MAX_LABEL_MAPS) -> LabelScan:
     """Reads the label maps of data sets and the headers of their images, each once, and refuses what does not fit.
 
     Looked at are mmseg's data sets, whatever wraps them, with the step of their own pipeline that loads label maps;

@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ..changes import differences
+from ..changes import describe_changes
 from ..files import TEMPORARY, resolved, write_atomically
 from ..json_files import write_json
 from ..phases.labels import IGNORE_INDEX
@@ -148,8 +148,8 @@ class ConversionFolder:
             if mark is not None and mark['identity'] != identity:
                 raise DataError(
                     f'{self.root} holds {state} conversion made from something else: '
-                    f'{"; ".join(differences(mark["identity"], identity))}. Give another OUT, run with what made it, '
-                    f'or remove what stands there ({", ".join((*FOLDERS, RECORD, UNFINISHED))}) yourself.'
+                    f'{"; ".join(describe_changes(mark["identity"], identity))}. Give another OUT, run with what made '
+                    f'it, or remove what stands there ({", ".join((*FOLDERS, RECORD, UNFINISHED))}) yourself.'
                 )
 
     def _present(self) -> set[str]:

@@ -14,14 +14,14 @@ from ..models.gan.base import AdversarialModel
 from ..requests.base import build_requests, check_requests
 
 # More tiles than this take longer to read (about 2 ms each) than one waits for a check.
-MAX_SCANNED = 10_000
+MAX_TILES = 10_000
 
 
 def check_generator(config: Config, known: Mapping[tuple[str, str], Tensor | None] | None = None) -> None:
     """Refuses the config of a generator whose fractions could not be asked for once it is trained.
 
     Classes and names are looked at first. Then, for a generator that is steered by fractions, its training tiles are
-    read, up to :data:`MAX_SCANNED` of them: a group may be rich in a phase that no tile shows, a mean out of reach.
+    read, up to :data:`MAX_TILES` of them: a group may be rich in a phase that no tile shows, a mean out of reach.
 
     Args:
         config: Of any run; that of another model than a generator passes. `fraction_sampler=None` leaves it for later
@@ -43,7 +43,7 @@ def check_generator(config: Config, known: Mapping[tuple[str, str], Tensor | Non
         return
     classes = tiles.classes.classes
     check_requests(settings, classes)
-    if len(tiles.samples) <= MAX_SCANNED:
+    if len(tiles.samples) <= MAX_TILES:
         build_requests(settings, classes, tiles.fractions(known).vectors)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ..changes import differences
+from ..changes import describe_changes
 from ..data.images import read_image
 from ..data.png import IGNORED_COLOUR, write_png
 from ..files import resolved, temporary_files
@@ -172,7 +172,7 @@ class PredictionFolder:
                     f'{", ..." if len(strangers) > 3 else ""}), which predictions might replace: give a new folder.'
                 )
             return
-        differing = differences(self._read(), self.identity)
+        differing = describe_changes(self._read(), self.identity)
         if differing:
             raise ValueError(
                 f'--out {self.root} holds the predictions of another test: {"; ".join(differing)}. Give another '

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from ..changes import differences
+from ..changes import describe_changes
 from ..json_files import read_json_object
 from ..texts import short
 
@@ -102,7 +102,7 @@ def other_settings(folder: Mapping, command: Mapping) -> list[str]:
     Returns:
         'name is A there and B here' for each; versions are not compared.
     """
-    return differences(*({name: of[name] for name in of if name not in NOT_COMPARED} for of in (folder, command)))
+    return describe_changes(*({name: of[name] for name in of if name not in NOT_COMPARED} for of in (folder, command)))
 
 
 def how_to_go_on(folder: Mapping) -> str:

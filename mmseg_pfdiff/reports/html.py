@@ -22,7 +22,7 @@ TEMPLATES = Environment(
     undefined=StrictUndefined,
     trim_blocks=True,
 )
-PARTS = TEMPLATES.get_template('parts.html').module
+MACROS = TEMPLATES.get_template('parts.html').module
 DPI = 110
 
 
@@ -71,14 +71,14 @@ def render(template: str, **values) -> str:
 
 def paragraph(text: str) -> Markup:
     """Plain text as a paragraph."""
-    return PARTS.paragraph(text)
+    return MACROS.paragraph(text)
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Markup:
     """A table of texts; numbers stand to the right, columns of words to the left."""
     rows = list(rows)
     words = [any(row[n][:1].isalpha() for row in rows) for n in range(len(head))]
-    return PARTS.table(head, rows, [Markup(' class="text"') if left else '' for left in words])
+    return MACROS.table(head, rows, [Markup(' class="text"') if left else '' for left in words])
 
 
 def record_table(records: Sequence[Mapping[str, object]]) -> Markup:
@@ -90,7 +90,7 @@ def record_table(records: Sequence[Mapping[str, object]]) -> Markup:
 
 def legend(classes: Sequence[str], palette: Sequence[Sequence[int]]) -> Markup:
     """The colours of the phases."""
-    return PARTS.legend([(name, f'rgb{tuple(colour)}') for name, colour in zip(classes, palette, strict=True)])
+    return MACROS.legend([(name, f'rgb{tuple(colour)}') for name, colour in zip(classes, palette, strict=True)])
 
 
 def picture(pixels: np.ndarray, text: str = '') -> Markup:
@@ -109,7 +109,7 @@ def plot(figure: Figure, text: str) -> Markup:
     # Figures made without pyplot are kept nowhere, so there is nothing to close.
     FigureCanvasAgg(figure).print_png(file)
     # With many classes it is wider than the page: rolling it keeps its words legible.
-    return PARTS.wide(_embedded(file.getvalue(), text, 'plot'))
+    return MACROS.wide(_embedded(file.getvalue(), text, 'plot'))
 
 
 def panels(rows: int, columns: int, width: float = 2.35, height: float = 2.4, **settings) -> tuple[Figure, np.ndarray]:
@@ -143,4 +143,4 @@ def shared_legend(figure: Figure, axis) -> None:
 
 
 def _embedded(png: bytes, text: str, kind: str) -> Markup:
-    return PARTS.picture(base64.b64encode(png).decode(), text, kind)
+    return MACROS.picture(base64.b64encode(png).decode(), text, kind)

@@ -17,8 +17,8 @@ NUM_VALUES = 5  # label values 0..4
 MAX_BAR_SHARE = 0.2  # the information bar takes 7-9 % of the height; more is another image's label
 
 
-class Micrograph(NamedTuple):
-    """One labelled micrograph.
+class ReleaseMicrograph(NamedTuple):
+    """One labelled micrograph as the release has it.
 
     Attributes:
         image: (H, W) uint8.
@@ -83,7 +83,7 @@ class MetalDAMRelease:
         )
 
     def _index(self, folder: PurePosixPath, suffixes: tuple[str, ...]) -> dict[str, str]:
-        """Micrograph name -> path of its file in `folder`."""
+        """Name of a micrograph -> path of its file in `folder`."""
         paths: dict[str, str] = {}
         for path in map(PurePosixPath, self._files.paths):
             if path.parent != folder or path.suffix.lower() not in suffixes or _is_hidden(str(path)):
@@ -107,7 +107,7 @@ class MetalDAMRelease:
         """SHA-256 of the zip, None for a folder."""
         return None if self.source.is_dir() else file_sha256(self.source)
 
-    def read(self, name: str) -> Micrograph:
+    def read(self, name: str) -> ReleaseMicrograph:
         """Reads one micrograph and cuts the image to the rows that its label covers.
 
         Args:
@@ -129,7 +129,7 @@ class MetalDAMRelease:
                 f'{width}x{height}. A label must have the width of its image and its height, or be shorter by the '
                 f'information bar (at most {MAX_BAR_SHARE:.0%}).'
             )
-        return Micrograph(image[:label_height], label, cropped_rows)
+        return ReleaseMicrograph(image[:label_height], label, cropped_rows)
 
 
 def _refuse_other_values(label: np.ndarray, where: str) -> None:
