@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib.util import find_spec
@@ -162,9 +163,13 @@ def run_snakemake(command: Sequence[str], max_hours: float = math.inf) -> bool:
 
 
 def _end(process: subprocess.Popen) -> None:
-    with suppress(ProcessLookupError):
+    """Asks Snakemake and its jobs to end, those it left behind as well, and ends what is still there after a while."""
+    last = time.monotonic() + PATIENCE
+    with suppress(ProcessLookupError):  # none of them is there any more
         os.killpg(process.pid, signal.SIGINT)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(PATIENCE)
+        while time.monotonic() < last:
+            process.poll()  # Snakemake counts as there until it is asked for
+            os.killpg(process.pid, 0)
+            time.sleep(0.1)
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()

@@ -1,15 +1,33 @@
 import json
 import subprocess
+import sys
 
 import pytest
 
 from mmseg_pfdiff.comparison.plan_file import read_plan
-from mmseg_pfdiff.comparison.scheduling import BEGIN, UNKNOWN, snakemake_command, sync_marks, write_tasks
+from mmseg_pfdiff.comparison.scheduling import BEGIN, UNKNOWN, run_snakemake, snakemake_command, sync_marks, write_tasks
 from mmseg_pfdiff.comparison.workbench import Workbench
 
 from ..comparing import write_plan
 from ..running import ROOT
 
+# A job that takes a moment to end once it is asked to, and a Snakemake that dies while it runs.
+JOB = """
+import sys, time
+try:
+    open(sys.argv[1] + '/begun', 'w').close()
+    time.sleep(60)
+except KeyboardInterrupt:
+    time.sleep(0.3)
+    open(sys.argv[1] + '/checkpoint', 'w').close()
+"""
+DYING = """
+import os, subprocess, sys, time
+subprocess.Popen([sys.executable, '-c', sys.argv[1], sys.argv[2]])
+while not os.path.exists(sys.argv[2] + '/begun'):
+    time.sleep(0.01)
+os.kill(os.getpid(), 9)
+"""
 RUN = 'runs/demo/unet_r18/pf-diffseg/x1/seed0'
 
 
@@ -113,3 +131,9 @@ def test_snakemake_finds_a_rule_for_every_task(bench):
     for task in jobs:
         assert all(in_order.index(name) < in_order.index(task.name) for name in task.needs if name in in_order)
     assert 'marks/choices/demo/unet_r18/pf-diffseg.json' in listed.stdout + listed.stderr
+
+
+def test_jobs_of_a_snakemake_that_died_may_write_their_checkpoints(tmp_path):
+    with pytest.raises(RuntimeError, match='Not all tasks were done'):
+        run_snakemake([sys.executable, '-c', DYING, JOB, str(tmp_path)])
+    assert (tmp_path / 'checkpoint').exists()
