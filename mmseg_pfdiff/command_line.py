@@ -35,7 +35,11 @@ class ConfigOptions(DictAction):
 
 
 def seed_number(text: str) -> int:
-    """A seed: a whole number, at least 0."""
+    """A seed: a whole number, at least 0.
+
+    Raises:
+        argparse.ArgumentTypeError: The text is none.
+    """
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f'a seed is a whole number, at least 0; got {text!r}')
     return int(text)

@@ -40,7 +40,11 @@ PACKAGES = (
 
 
 def release(text: str) -> tuple[int, ...]:
-    """The leading numbers of a version, `'2.1.0rc1'` -> `(2, 1, 0)`: pre-releases count as their release."""
+    """The leading numbers of a version, `'2.1.0rc1'` -> `(2, 1, 0)`: pre-releases count as their release.
+
+    Raises:
+        ValueError: The text starts with no number.
+    """
     match = re.match(r'\d+(\.\d+)*', text)
     if match is None:
         raise ValueError(f'A version must start with a number, got {text!r}.')

@@ -131,7 +131,7 @@ class CsvTable(NamedTuple):
 
 
 def read_csv(
-    path: Path, content: bytes, required: Sequence[str], texts: Sequence[str] = (), stripped: bool = False
+    path: Path, content: bytes, required: Sequence[str], texts: Sequence[str] = (), *, stripped: bool = False
 ) -> CsvTable:
     """A table with a line of column names.
 

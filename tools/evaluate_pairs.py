@@ -81,7 +81,9 @@ def evaluate(args: argparse.Namespace, folder: PairFolder) -> None:
     extractor = load_features(args)
     segmentor = load_segmentor(*args.segmentor, len(folder.classes), args.device) if args.segmentor else None
     checker = PairChecker(folder, args.real_root, args.held_out, args.side, args.batch_size, args.device)
-    sections = evaluate_pairs(checker, extractor, segmentor, not args.no_copies, args.embedding, args.seed)
+    sections = evaluate_pairs(
+        checker, extractor, segmentor, copies=not args.no_copies, method=args.embedding, seed=args.seed
+    )
     checker.refuse_changed_pairs()
     path = write_evaluation(sections, checker, args.out, args.seed)
     seconds = time.perf_counter() - start

@@ -68,7 +68,7 @@ def prepare(args: argparse.Namespace) -> tuple[Config, TestedMicrographs]:
     return under_another_name(config, f'{Path(args.config).stem}_test.py'), tested
 
 
-def test(config: Config, tested: TestedMicrographs, args: argparse.Namespace, leader: bool) -> None:
+def test(config: Config, tested: TestedMicrographs, args: argparse.Namespace, *, leader: bool) -> None:
     """Tests, and writes what was asked for."""
     prepare_cpu_training(config)
     runner = Runner.from_cfg(config)
@@ -98,7 +98,7 @@ def main() -> None:
     with ExitStack() as locks:
         for path in filter(None, [*dict.fromkeys(written), args.out]):
             locks.enter_context(locked_folder(path, leader=leader))
-        test(config, tested, args, leader)
+        test(config, tested, args, leader=leader)
 
 
 if __name__ == '__main__':

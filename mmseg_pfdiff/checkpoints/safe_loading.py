@@ -58,7 +58,7 @@ ALLOWED = [
 ]
 
 
-def load_from_file(filename: str | os.PathLike, map_location: Any = None, mmap: bool = False) -> dict:
+def load_from_file(filename: str | os.PathLike, map_location: Any = None, *, mmap: bool = False) -> dict:
     """Loads a local checkpoint; code in it is refused, not run.
 
     Args:
@@ -105,6 +105,9 @@ def load_from_url(url: str, map_location: Any = None) -> dict:
 
     Returns:
         The checkpoint.
+
+    Raises:
+        ValueError: It cannot be fetched, or is refused by :func:`load_from_file`.
     """
     folder = os.path.join(torch.hub.get_dir(), 'checkpoints')
     path = os.path.join(folder, os.path.basename(url))

@@ -93,7 +93,14 @@ def write_cascade(cascade: PairCascade, folder: str | Path, card: GeneratorCard)
 
 
 def check_new_folder(folder: str | Path) -> None:
-    """Refuses a folder that holds something, with a FileExistsError."""
+    """Refuses a folder that holds something.
+
+    Args:
+        folder: Where something new shall stand.
+
+    Raises:
+        FileExistsError: A file or a folder with something in it stands there.
+    """
     folder = Path(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise FileExistsError(f'{folder} exists and is not an empty folder. Give another one.')

@@ -191,6 +191,11 @@ def write_demo_release(
 
     Returns:
         Folder of the split, `root/split`: a sixth of the micrographs for test, a sixth for validation.
+
+    Raises:
+        ValueError: Too few or too many micrographs, or too small ones.
+        FileExistsError: `root` holds something.
+        OSError: A file cannot be written, or another process writes to `root`.
     """
     root = Path(root)
     if not FEWEST <= num_micrographs <= UNLABELLED:

@@ -236,7 +236,21 @@ def _samples(sources: Sequence[_Source]) -> list[_Sample]:
 
 
 def read_label(dataset: Any, index: int, path: str) -> Tensor:
-    """A label map, (H, W)."""
+    """A label map.
+
+    Args:
+        dataset: Whose pipeline loads it.
+        index: Of the sample.
+        path: Of its file, for messages.
+
+    Returns:
+        (H, W), class indices or 255.
+
+    Raises:
+        DataError: The file is damaged.
+        FileNotFoundError: It is not there.
+        ValueError: It cannot be read, or has several channels.
+    """
     try:
         label = torch.as_tensor(dataset[index]['gt_seg_map'])
     except (FileNotFoundError, DataError):

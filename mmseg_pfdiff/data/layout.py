@@ -88,6 +88,9 @@ def tile_offsets(length: int, tile_size: int, tiling: str) -> list[int]:
         tile_size: Side of a tile, at most `length`.
         tiling: `cover`: the fewest tiles that leave no pixel out, evenly spread, overlapping where they must.
             `grid`: as many as fit without overlap, from the first pixel on.
+
+    Raises:
+        ValueError: A tile larger than the side, or another tiling.
     """
     if not 1 <= tile_size <= length:
         raise ValueError(

@@ -26,6 +26,7 @@ def convert_micrographs(
     tile_size: int = 256,
     tiling: str = 'cover',
     classes: Sequence[str] | None = None,
+    *,
     allow_absent: bool = False,
     progress: Callable = progress,
 ) -> Conversion:

@@ -29,6 +29,7 @@ class SyntheticPairMix:
         real: BaseDataset | dict,
         synthetic: BaseDataset | dict,
         ratio: int,
+        *,
         repeat_synthetic: bool = False,
         lazy_init: bool = False,
     ) -> None:
@@ -65,7 +66,11 @@ class SyntheticPairMix:
         return copy.deepcopy(self._metainfo)
 
     def full_init(self) -> None:
-        """Reads both data sets and checks that there are enough synthetic samples."""
+        """Reads both data sets and checks that there are enough synthetic samples.
+
+        Raises:
+            ValueError: There are fewer than the ratio needs.
+        """
         if self._fully_initialized:
             return
         self.real.full_init()

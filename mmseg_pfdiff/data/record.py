@@ -105,7 +105,18 @@ def require_record(root: str | os.PathLike) -> dict:
 
 
 def load_mark(root: Path, name: str) -> dict | None:
-    """Reads :data:`RECORD` or :data:`UNFINISHED` of a data set; None where there is none."""
+    """Reads :data:`RECORD` or :data:`UNFINISHED` of a data set; None where there is none.
+
+    Args:
+        root: Of the data set.
+        name: One of the two.
+
+    Returns:
+        Its content: an object `identity`, and `files` in a record.
+
+    Raises:
+        DataError: What stands there is neither.
+    """
     path = _find(root, name)
     if path is None:
         return None
@@ -134,6 +145,9 @@ class ConversionFolder:
     Args:
         root: OUT.
         identity: What the files depend on, as plain JSON values; it tells one conversion from another.
+
+    Raises:
+        DataError: OUT is a file, lies among the files of a data set, or was filled by another conversion.
     """
 
     def __init__(self, root: str | os.PathLike, identity: dict) -> None:

@@ -31,7 +31,14 @@ class FolderFiles:
             self.paths += [(Path(folder) / name).relative_to(root).as_posix() for name in names]
 
     def read(self, path: str) -> bytes:
-        """Content of one file."""
+        """Content of one file.
+
+        Args:
+            path: One of `paths`.
+
+        Raises:
+            DataError: It cannot be read.
+        """
         try:
             return (self.root / path).read_bytes()
         except FileNotFoundError as error:
@@ -41,7 +48,14 @@ class FolderFiles:
 
 
 class ZipFiles:
-    """The files of a zip by their path in it; read in memory, never extracted."""
+    """The files of a zip by their path in it; read in memory, never extracted.
+
+    Args:
+        root: The zip.
+
+    Raises:
+        DataError: It is no whole zip, or names files in a way that no release does.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -62,7 +76,14 @@ class ZipFiles:
                 raise DataError(f'{root} holds the unsafe member path {path!r}; this is not the release.')
 
     def read(self, path: str) -> bytes:
-        """Content of one member."""
+        """Content of one member.
+
+        Args:
+            path: One of `paths`.
+
+        Raises:
+            DataError: It is damaged, or too large.
+        """
         size = self._zip.getinfo(path).file_size
         if size > MAX_FILE_BYTES:
             raise DataError(f'{self.root}: {path} unpacks to {size} bytes, more than the {MAX_FILE_BYTES} allowed.')

@@ -54,7 +54,7 @@ class FixedLengthSampler(Sampler):
         ValueError: A length below 1, an empty data set, or no shuffling.
     """
 
-    def __init__(self, dataset: Sized, length: int, seed: int | None = None, shuffle: bool = True) -> None:
+    def __init__(self, dataset: Sized, length: int, seed: int | None = None, *, shuffle: bool = True) -> None:
         if length < 1 or not len(dataset) or not shuffle:
             raise ValueError(
                 f'{type(self).__name__} needs length >= 1, samples and shuffle=True; got length={length}, '
@@ -111,6 +111,7 @@ class MixSampler(FixedLengthSampler):
         real_share: float | None = None,
         real_from: int | None = None,
         seed: int | None = None,
+        *,
         shuffle: bool = True,
     ) -> None:
         if not isinstance(dataset, SyntheticPairMix) or not dataset.ratio:
@@ -123,7 +124,7 @@ class MixSampler(FixedLengthSampler):
                 f'MixSampler needs real_share in [0, 1] or None, and real_from >= 0 or None; got {real_share} and '
                 f'{real_from}.'
             )
-        super().__init__(dataset, length, seed, shuffle)
+        super().__init__(dataset, length, seed, shuffle=shuffle)
         self.real_share, self.real_from = real_share, real_from
         # Real samples stand first in a mix. Rows of their own, so that no share moves the other kind's order.
         real = len(dataset.real)
@@ -156,7 +157,7 @@ class SpacedSampler(Sampler):
         ValueError: num below 1, or shuffling asked for.
     """
 
-    def __init__(self, dataset: Sized, num: int = 16, seed: int | None = None, shuffle: bool = False) -> None:
+    def __init__(self, dataset: Sized, num: int = 16, seed: int | None = None, *, shuffle: bool = False) -> None:
         if num < 1 or shuffle:
             raise ValueError(f'SpacedSampler needs num >= 1 and shuffle=False, got num={num}, shuffle={shuffle}.')
         rank, world_size = get_dist_info()

@@ -52,6 +52,7 @@ class MicrographIoUMetric(IoUMetric):
         report_file: str | None = None,
         output_dir: str | None = None,
         image_root: str | None = None,
+        *,
         format_only: bool = False,
         **kwargs,
     ):

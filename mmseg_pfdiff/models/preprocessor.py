@@ -51,6 +51,7 @@ class PairDataPreprocessor(BaseDataPreprocessor):
         size: int,
         code: str = 'simplex',
         palette: Sequence[Sequence[int]] | None = None,
+        *,
         non_blocking: bool = False,
     ) -> None:
         super().__init__(non_blocking)

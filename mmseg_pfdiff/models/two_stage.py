@@ -102,7 +102,14 @@ class TwoStageCascade:
         return DecodedPairs(images.cpu(), labels.cpu(), torch.zeros(labels.shape), labels.cpu())
 
     def check_size(self, size: tuple[int, int]) -> None:
-        """Refuses other sizes than that of the models, with a ValueError."""
+        """Refuses other sizes than that of the models.
+
+        Args:
+            size: Height and width.
+
+        Raises:
+            ValueError: It is another one.
+        """
         if tuple(size) != (self.tile_size, self.tile_size):
             raise ValueError(
                 f'These models draw {self.tile_size}x{self.tile_size} only, got {size[0]}x{size[1]}. Leave --size out.'

@@ -34,6 +34,7 @@ class SyntheticPairDataset(BaseSegDataset):
         pipeline: Sequence = (),
         classes: Sequence[str] | None = None,
         max_pairs: int | None = None,
+        *,
         kept_only: bool = True,
         **kwargs,
     ) -> None:
@@ -57,7 +58,12 @@ class SyntheticPairDataset(BaseSegDataset):
         )
 
     def load_data_list(self) -> list[dict]:
-        """One dict for each pair, checked to stand on disk."""
+        """One dict for each pair, checked to stand on disk.
+
+        Raises:
+            FileNotFoundError: The files of a pair are missing.
+            ValueError: No pair is left, or label maps that a filter has half changed.
+        """
         self.folder.refuse_half_changed()
         rows = [row for row in self.folder.rows() if row.kept or not self.kept_only][: self.max_pairs]
         self.folder.refuse_missing_files(rows)

@@ -32,6 +32,7 @@ def evaluate_pairs(
     checker: PairChecker,
     extractor: nn.Module | None = None,
     segmentor: TrainedSegmentor | None = None,
+    *,
     copies: bool = True,
     method: str = 'tsne',
     seed: int = 0,

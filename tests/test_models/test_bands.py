@@ -17,7 +17,7 @@ def cut_bands(image, rows):
 def test_resizing_by_bands_equals_resizing_the_whole(rows, target, align_corners):
     image = torch.randn(2, 3, 37, 29)
     expected = F.interpolate(image, target, mode='bilinear', align_corners=align_corners)
-    bands = list(resize_bands(cut_bands(image, rows), (37, 29), target, align_corners))
+    bands = list(resize_bands(cut_bands(image, rows), (37, 29), target, align_corners=align_corners))
     # Positions are rounded to 4e-6 of a pixel at row 36, between neighbours that differ by up to seven.
     torch.testing.assert_close(torch.cat(bands, dim=2), expected, rtol=0, atol=5e-5)
     assert torch.equal(join_bands(bands, target[0]), torch.cat(bands, dim=2))

@@ -68,6 +68,7 @@ def convert_release(
     split: str | os.PathLike = 'holdout5',
     tile_size: int = 256,
     tiling: str = 'cover',
+    *,
     progress: Callable = progress,
     allow_absent: bool = False,
 ) -> Conversion:

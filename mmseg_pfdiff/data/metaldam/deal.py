@@ -72,6 +72,9 @@ def deal(statistics: Iterable[MicrographStatistics], sizes: Mapping[str, int]) -
 
     Returns:
         Part -> its micrographs by name.
+
+    Raises:
+        ValueError: A part without a micrograph, or sizes that do not add up.
     """
     order = sorted(statistics, key=lambda s: (-s.defect_pixels, -s.ma_pixels, -s.pixels, natural_key(s.name)))
     if min(sizes.values()) < 1 or sum(sizes.values()) != len(order):

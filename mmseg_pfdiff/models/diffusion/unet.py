@@ -62,6 +62,7 @@ class PairUNet(nn.Module):
         block_out_channels: Sequence[int] = (128, 128, 256, 256, 512, 512),
         layers_per_block: int = 2,
         patch_size: int = 1,
+        *,
         noise_level_input: bool = False,
         norm_num_groups: int = 32,
     ) -> None:
@@ -111,7 +112,14 @@ class PairUNet(nn.Module):
         )
 
     def check_sides(self, *sides: int) -> None:
-        """Refuses heights and widths that are no multiples of :attr:`divisor`, with a ValueError."""
+        """Refuses heights and widths that the stages cannot halve.
+
+        Args:
+            *sides: Of inputs.
+
+        Raises:
+            ValueError: A side is no multiple of :attr:`divisor`.
+        """
         if any(side % self.divisor for side in sides):
             raise ValueError(
                 f'This U-Net needs heights and widths that are multiples of {self.divisor}, got {sides}. Set other '

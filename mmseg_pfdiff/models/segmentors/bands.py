@@ -61,7 +61,7 @@ def join_bands(bands: Iterable[Tensor], height: int) -> Tensor:
 
 
 def resize_bands(
-    bands: Iterable[Tensor], size: tuple[int, int], target: tuple[int, int], align_corners: bool = False
+    bands: Iterable[Tensor], size: tuple[int, int], target: tuple[int, int], *, align_corners: bool = False
 ) -> Iterator[Tensor]:
     """Bilinear resizing, as `F.interpolate` resizes the whole map.
 

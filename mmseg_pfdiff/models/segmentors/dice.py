@@ -29,6 +29,7 @@ class SMPDiceLoss(DiceLoss):
         self,
         ignore_index: int | None = 255,
         class_weights: Sequence[float] | None = None,
+        *,
         log_loss: bool = False,
         smooth: float = 0.0,
         loss_weight: float = 1.0,

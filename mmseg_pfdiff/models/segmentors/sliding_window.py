@@ -78,6 +78,9 @@ class SlidingWindowEncoderDecoder(EncoderDecoder):
 
         Returns:
             The samples, with `pred_sem_seg`, (1, H, W) uint8, and with `seg_logits` where they are kept.
+
+        Raises:
+            ValueError: Images of several sizes.
         """
         if not isinstance(data, dict) or not self._cuts_before_normalising():
             return super().test_step(data)
@@ -185,7 +188,7 @@ class SlidingWindowEncoderDecoder(EncoderDecoder):
         dtype = torch.uint8 if self.out_channels <= 256 else torch.int64
         classes = torch.empty(len(samples), *target, dtype=dtype)
         top = 0
-        for band in resize_bands(bands, size, target, self.align_corners):
+        for band in resize_bands(bands, size, target, align_corners=self.align_corners):
             decided = band.argmax(1) if self.out_channels > 1 else band[:, 0].sigmoid() > self.decode_head.threshold
             classes[:, top : top + band.shape[2]] = decided
             top += band.shape[2]
