@@ -15,7 +15,6 @@ from ..progress import progress
 from ..requests.base import FractionRequest, RequestSource
 from ..requests.support import FractionSupport
 from .cascade import PairCascade
-from .given_masks import GivenMaskCascade
 from .preprocessor import DecodedPairs
 from .two_stage import TwoStageCascade
 from .validation import batches
@@ -72,7 +71,7 @@ class PairRecorder:
 
     def __init__(
         self,
-        cascade: PairCascade | TwoStageCascade | GivenMaskCascade,
+        cascade: PairCascade | TwoStageCascade,
         classes: Sequence[str],
         *,
         max_moved: float = MAX_MOVED,
@@ -146,7 +145,7 @@ class PairRecorder:
 
 
 def generate_pairs(
-    cascade: PairCascade | TwoStageCascade | GivenMaskCascade,
+    cascade: PairCascade | TwoStageCascade,
     source: RequestSource,
     folder: PairFolder,
     *,
