@@ -111,8 +111,8 @@ def run_main(main: Callable[[], None], interrupted: str, also: tuple[type[Except
         if by_interruption(error) or isinstance(error, BrokenPipeError):
             print(f'\nStopped. {interrupted}', file=sys.stderr)
             sys.exit(INTERRUPTED)
-        told = (ValueError, OSError, ImportError, *also)
-        if not isinstance(error, told) and not by_memory(error) and not by_unknown_setting(error):
+        expected = (ValueError, OSError, ImportError, *also)
+        if not isinstance(error, expected) and not by_memory(error) and not by_unknown_setting(error):
             raise
         sys.exit(f'error: {describe_error(error)}')
     finally:

@@ -73,7 +73,7 @@ def check_openmmlab(supported: dict | None = None, find_version=installed_versio
         ImportError: A package is missing, is there in both builds, or is out of range; the message names what was
             found, both bounds and the command that mends it.
     """
-    found = {}
+    installed = {}
     for module, distributions in (supported or SUPPORTED).items():
         versions = {name: v for name in distributions if (v := find_version(name)) is not None}
         ranges = ', '.join(f'{name} >={low},<{high}' for name, (low, high) in distributions.items())
@@ -84,10 +84,10 @@ def check_openmmlab(supported: dict | None = None, find_version=installed_versio
         low, high = distributions[name]
         if not release(low) <= release(got) < release(high):
             raise ImportError(f'{name} {got} is installed, mmseg_pfdiff needs {ranges}.\n{REMEDY}')
-        found[module] = name
-    if len({name.startswith('onedl-') for name in found.values()}) > 1:
-        raise ImportError(f'Parts of both builds of OpenMMLab are installed: {list(found.values())}.\n{REMEDY}')
-    return found
+        installed[module] = name
+    if len({name.startswith('onedl-') for name in installed.values()}) > 1:
+        raise ImportError(f'Parts of both builds of OpenMMLab are installed: {list(installed.values())}.\n{REMEDY}')
+    return installed
 
 
 def import_openmmlab() -> None:
@@ -131,10 +131,10 @@ def no_garbage_collection() -> Iterator[None]:
 
 def package_versions() -> dict[str, str]:
     """Versions of this package and of those it computes with; what is not installed is left out."""
-    found = {'mmseg_pfdiff': __version__}
+    versions = {'mmseg_pfdiff': __version__}
     for name in PACKAGES:
         try:
-            found[name] = version(name)
+            versions[name] = version(name)
         except PackageNotFoundError:
             continue
-    return found
+    return versions

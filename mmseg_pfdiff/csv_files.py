@@ -117,7 +117,7 @@ class CsvTable(NamedTuple):
         return int(text)
 
     def error(self, row: CsvRow, column: str, expected: str) -> ValueError:
-        """What to raise for a cell.
+        """The error to raise for a cell.
 
         Args:
             row: Of this table.
@@ -174,7 +174,7 @@ def read_csv(
 
 
 def _delimiter(path: Path, read: Callable, required: Sequence[str], separator: re.Match | None) -> str:
-    """What stands between the cells: that with which the first line holds the names required."""
+    """The sign between the cells: that with which the first line holds the names required."""
     missing = {}
     for delimiter in separator.groups() if separator else DELIMITERS:
         names = _names(read(delimiter))

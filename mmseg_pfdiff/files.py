@@ -153,7 +153,7 @@ def append_whole(path: str | os.PathLike, content: bytes, first: bytes = b'') ->
 
 
 def temporary_files(folder: str | os.PathLike) -> Iterator[Path]:
-    """What interrupted calls of :func:`write_atomically` left below a folder."""
+    """Files that interrupted calls of :func:`write_atomically` left below a folder."""
     return Path(folder).rglob(f'.*{TEMPORARY}')
 
 

@@ -90,7 +90,7 @@ def _write_note(path: Path) -> None:
 
 
 def _owner(path: Path) -> str:
-    """What the holder of a lock wrote of itself."""
+    """The words of the holder of a lock on itself."""
     try:
         return path.read_text().strip() or 'which has just begun'
     except OSError:

@@ -63,7 +63,7 @@ def fingerprint(settings: Mapping, stand_ins: Mapping[str, str]) -> str:
 
 def _replaced(value: object, stand_ins: Mapping[str, str]) -> object:
     if isinstance(value, Mapping):
-        return {str(key): _replaced(one, stand_ins) for key, one in value.items()}
+        return {str(key): _replaced(inner, stand_ins) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_replaced(one, stand_ins) for one in value]
+        return [_replaced(inner, stand_ins) for inner in value]
     return stand_ins.get(value, value) if isinstance(value, str) else value

@@ -85,8 +85,8 @@ def paired_differences(
     Raises:
         ValueError: The two were not tested on the same micrographs.
     """
-    for one, other in zip(ours, theirs, strict=True):
-        names = {result.micrographs for result in (*one, *other)}
+    for own, other in zip(ours, theirs, strict=True):
+        names = {result.micrographs for result in (*own, *other)}
         if len(names) != 1:
             raise ValueError(f'Results of different test micrographs cannot be paired: {sorted(names)}.')
     number = len(ours[0])
@@ -99,7 +99,7 @@ def paired_differences(
     low, high = np.percentile(drawn, [tail, 100 - tail], axis=0)
     alike = np.isclose(drawn.min(0), drawn.max(0))
     low, high = (np.where(alike, np.nan, end) for end in (low, high))
-    return [Interval(*map(float, one)) for one in zip(value, low, high, strict=True)]
+    return [Interval(*map(float, numbers)) for numbers in zip(value, low, high, strict=True)]
 
 
 def _differences(
@@ -118,8 +118,8 @@ def _differences(
     """
     samples = np.arange(len(seeds))
     parts = []
-    for one, other, chosen in zip(ours, theirs, micrographs, strict=True):
-        gains = np.array([scores(a, chosen) - scores(b, chosen) for a, b in zip(one, other, strict=True)])
+    for own, other, chosen in zip(ours, theirs, micrographs, strict=True):
+        gains = np.array([scores(a, chosen) - scores(b, chosen) for a, b in zip(own, other, strict=True)])
         parts.append(gains[seeds.T, samples].mean(0))
     parts = np.array(parts)
     known = ~np.isnan(parts)

@@ -21,11 +21,12 @@ def mean_and_deviation(values: Sequence[float]) -> str:
     return f'{values.mean():.2f} ± {values.std(ddof=1):.2f}' if len(values) > 1 else f'{values.mean():.2f}'
 
 
-def interval(one: Interval) -> str:
+def interval_text(interval: Interval) -> str:
     """`+1.2 [-0.3, 2.5]`."""
-    if np.isnan(one.value):
+    value, low, high = interval
+    if np.isnan(value):
         return '-'
-    return f'{one.value:+.2f}' + ('' if np.isnan(one.low) else f' [{one.low:+.2f}, {one.high:+.2f}]')
+    return f'{value:+.2f}' + ('' if np.isnan(low) else f' [{low:+.2f}, {high:+.2f}]')
 
 
 def score_table(summary: Summary) -> Rows:
@@ -61,7 +62,7 @@ def difference_table(summary: Summary) -> Rows:
     names = ['mean IoU', *summary.classes]
     return [
         {'segmentor': difference.segmentor, 'method': difference.method, 'against': difference.against}
-        | {name: interval(gain) for name, gain in zip(names, difference.gains, strict=True)}
+        | {name: interval_text(gain) for name, gain in zip(names, difference.gains, strict=True)}
         for difference in summary.differences
     ]
 
@@ -92,8 +93,8 @@ def micrograph_table(summary: Summary) -> Rows:
                 row = {'segmentor': entry.segmentor, 'method': entry.method, 'split': split, 'micrograph': name}
                 row['mean IoU %'] = mean_and_deviation(np.nanmean(values, axis=1))
                 rows.append(row | {f'{c} %': mean_and_deviation(values[:, k]) for k, c in enumerate(summary.classes)})
-    for method, found in TABLE_4.items() if 'martensite_austenite' in summary.classes else ():
-        for name, (mean, austenite, matrix, islands) in found.items():
+    for method, micrographs in TABLE_4.items() if 'martensite_austenite' in summary.classes else ():
+        for name, (mean, austenite, matrix, islands) in micrographs.items():
             row = {'segmentor': 'paper', 'method': method, 'micrograph': name, 'mean IoU %': f'{mean:.1f}'}
             row |= {
                 'matrix %': f'{matrix:.1f}',

@@ -225,7 +225,7 @@ def _bits(picture: Image.Image, content: bytes) -> int:
 
 
 def _refuse_deep(picture: Image.Image, bits: int, where: str) -> None:
-    """Refuses what is more than 8 bits of something else than grey."""
+    """Refuses colours of more than 8 bits a channel, and floating-point numbers."""
     if picture.mode == 'F':
         raise DataError(
             f'{where} holds floating-point numbers, of which nobody knows what is black and what is white. {REMEDY}.'

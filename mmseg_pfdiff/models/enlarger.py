@@ -1,4 +1,4 @@
-"""What a cascade asks of a model that draws pairs at a higher resolution, by diffusion or in one pass."""
+"""PairEnlarger: a model that draws pairs at a higher resolution, by diffusion or in one pass, as a cascade needs it."""
 
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
@@ -13,6 +13,9 @@ from .preprocessor import DecodedPairs
 @runtime_checkable
 class PairEnlarger(Protocol):
     """`PairSuperResolution`, `PairPainter`.
+
+    The attributes are not declared below: since Python 3.12, `isinstance` looks those of a protocol up without
+    `__getattr__`, by which alone a PyTorch module has its submodules, such as the preprocessor.
 
     Attributes:
         data_preprocessor: A :class:`PairDataPreprocessor`; its size is that of enlarged training tiles.

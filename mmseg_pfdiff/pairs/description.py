@@ -70,7 +70,7 @@ def description_json(description: Mapping) -> bytes:
 
 
 def check_description(description: Mapping) -> None:
-    """Refuses what is no description of pairs.
+    """Refuses content that describes no pairs.
 
     Args:
         description: As it comes from JSON.

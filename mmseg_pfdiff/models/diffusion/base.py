@@ -195,7 +195,7 @@ class PairDiffusion(BaseModel):
         return clipped if kind == 'sample' else clipped / snr
 
     def _truth(self, x0: Tensor, epsilon: Tensor, t: Tensor) -> Tensor:
-        """What is to be predicted: the noise (the paper), the clean pair, or the velocity between them."""
+        """The quantity to be predicted: the noise (the paper), the clean pair, or the velocity between them."""
         kind = self.training_schedule.config.prediction_type
         if kind == 'v_prediction':
             return self.training_schedule.get_velocity(x0, epsilon, t)

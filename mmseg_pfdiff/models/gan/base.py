@@ -69,7 +69,7 @@ class AdversarialModel(BaseModel):
         return get_state_dict(self, *args, **kwargs)
 
     def training_inputs(self, inputs: dict) -> dict:
-        """What a training step works on, from the preprocessor's `inputs`: these."""
+        """The tensors that a training step works on, from the preprocessor's `inputs`: these."""
         return inputs
 
     @abstractmethod

@@ -136,7 +136,7 @@ class MixEncoderDecoder(SlidingWindowEncoderDecoder):
         return [self.decode_head, *(auxiliary if isinstance(auxiliary, nn.ModuleList) else filter(None, [auxiliary]))]
 
     def _networks(self) -> dict[str, nn.Module | None]:
-        """What an image passes, in order."""
+        """The networks that an image passes, in order."""
         return dict(backbone=self.backbone, neck=getattr(self, 'neck', None), decode_head=self.decode_head)
 
     def loss(self, inputs: Tensor, data_samples: Sequence[SegDataSample]) -> dict[str, Tensor]:
