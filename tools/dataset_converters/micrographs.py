@@ -41,7 +41,13 @@ def main() -> None:
     args = parse_args()
     parts = {part: folders for part in PARTS if (folders := getattr(args, part))}
     record, changed = convert_micrographs(
-        parts, args.out, args.num_classes, args.tile_size, args.tiling, args.classes, args.allow_absent
+        parts,
+        args.out,
+        args.num_classes,
+        args.tile_size,
+        args.tiling,
+        args.classes,
+        allow_absent=args.allow_absent,
     )
     print(f'{format_shares(record)}\n{format_notes(record)}')
     print(f'{args.out.resolve()}: {"written" if changed else "complete already, nothing changed"}')
