@@ -28,7 +28,7 @@ def make_painter(size=32, seed=1, **kwargs):
     torch.manual_seed(seed)
     preprocessor = dict(type='PairDataPreprocessor', num_classes=4, size=size)
     networks = dict(generator=dict(channels=8, num_blocks=1, top_channels=4), discriminator=dict(channels=(4, 8)))
-    return PairPainter(preprocessor, **(networks | dict(grain=dict(num=6)) | kwargs)).eval()
+    return PairPainter(preprocessor, **(networks | dict(grain=dict(num=6), looks=dict(num=6)) | kwargs)).eval()
 
 
 def opening(paths):

@@ -9,7 +9,7 @@ import time
 from mmengine.dist import barrier, get_dist_info, get_local_rank
 
 import mmseg_pfdiff  # noqa: F401  (registers the components, and lets checkpoints load safely)
-from mmseg_pfdiff.checkpoints import open_generator
+from mmseg_pfdiff.checkpoints import OpenedGenerator, open_for_masks, open_generator
 from mmseg_pfdiff.checkpoints.options import add_generator_arguments, check_generator_arguments, generator_arguments
 from mmseg_pfdiff.command_line import ConfigOptions, run_main, seed_number
 from mmseg_pfdiff.compat import package_versions
@@ -28,6 +28,12 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--image-config', help='second stage of a two-stage baseline; CONFIG is then its mask model')
     parser.add_argument('--image-checkpoint', help='weights of the second stage')
     parser.add_argument('--image-cfg-options', nargs='+', action=ConfigOptions, help='the same over the --image-config')
+    parser.add_argument(
+        '--masks', metavar='FOLDER', help='draw images for these label maps; CONFIG is then that of a painter'
+    )
+    parser.add_argument(
+        '--remodel', action='store_true', help='turn, bend and grow the --masks, to the fractions asked for'
+    )
     parser.add_argument('--out', required=True, help='pair folder to write')
     numbers = parser.add_mutually_exclusive_group()
     numbers.add_argument('--num', type=int, help='pairs the folder shall hold; default: the rows of --fractions')
@@ -60,15 +66,18 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
     args = parser.parse_args()
+    check_arguments(parser, args)
+    return args
+
+
+def check_arguments(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+    """Ends the program, with a message, for options that do not go together."""
     check_generator_arguments(parser, args)
-    steering = (args.fractions, args.target_mean, args.size, args.speck_area, args.plain)
-    steering += (args.half, args.channels_last, args.compile)
     if bool(args.image_config) != bool(args.image_checkpoint):
         parser.error('--image-config and --image-checkpoint go together')
     if args.image_cfg_options and not args.image_config:
         parser.error('--image-cfg-options are settings over the --image-config, which is missing')
-    if args.image_config and any(steering):
-        parser.error('two-stage baselines take no options for fractions, size, clean-up, precision or compilation')
+    check_masks(parser, args)
     if '' in (args.fractions, args.target_mean):
         parser.error('--fractions and --target-mean must not be empty; leave them out for the mixture of the config')
     if args.batch_size < 1 or args.speck_area < 0:
@@ -76,7 +85,22 @@ def parse_args() -> argparse.Namespace:
     limits = (args.max_moved, args.max_invented)
     if not all(0 <= share <= 1 for share in limits):
         parser.error(f'--max-moved and --max-invented are shares from 0 to 1 (0.03 is 3 %), got {limits}')
-    return args
+
+
+def check_masks(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+    """The same for options that two-stage baselines and given label maps do not take."""
+    steering = (args.fractions, args.target_mean)
+    drawing = (args.size, args.speck_area, args.plain, args.half, args.channels_last, args.compile)
+    if args.image_config and any(steering + drawing):
+        parser.error('two-stage baselines take no options for fractions, size, clean-up, precision or compilation')
+    if args.masks and any(drawing):
+        parser.error('images for given --masks take no options for size, clean-up, precision or compilation')
+    if args.masks and args.image_config:
+        parser.error('--masks take the place of a mask model: give the image model as CONFIG, without --image-config')
+    if args.remodel and not args.masks:
+        parser.error('--remodel changes label maps that are given: name their folder with --masks')
+    if args.masks and any(steering) and not args.remodel:
+        parser.error('--masks are taken as they are: for label maps of other fractions, add --remodel')
 
 
 def height_width(text: str) -> tuple[int, int]:
@@ -88,8 +112,8 @@ def height_width(text: str) -> tuple[int, int]:
 
 
 def drawing_options(args: argparse.Namespace) -> dict:
-    """Options of the cascade; two stages take none."""
-    if args.image_config:
+    """Options of the cascade; two stages and given label maps take none."""
+    if args.image_config or args.masks:
         return {}
     names = ('speck_area', 'half', 'channels_last', 'compile')
     return dict(exact=not args.plain, **{name: getattr(args, name) for name in names})
@@ -104,10 +128,18 @@ def main() -> None:
         generate(args, rank)
 
 
+def open_models(args: argparse.Namespace) -> OpenedGenerator:
+    """What draws the pairs."""
+    if args.masks is None:
+        return open_generator(**generator_arguments(args))
+    arguments = {name: value for name, value in generator_arguments(args).items() if not name.startswith('image_')}
+    return open_for_masks(args.masks, remodelled=args.remodel, **arguments)
+
+
 def generate(args: argparse.Namespace, rank: int) -> None:
     """Opens the models, draws what the folder lacks, and says what it holds then."""
     device = f'cuda:{get_local_rank()}' if args.device == 'cuda' else args.device
-    opened = open_generator(**generator_arguments(args))
+    opened = open_models(args)
     requests = opened.choose_requests(fractions=args.fractions, target_mean=args.target_mean)
     cascade = opened.cascade(device=device, **drawing_options(args))
     num = number_of_pairs(requests, args.num if args.kept is None else args.kept)

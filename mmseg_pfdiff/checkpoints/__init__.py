@@ -6,6 +6,7 @@ May import `phases`, `requests`, `data`, `pairs` and `models`.
 from .card import GeneratorCard
 from .load import load_cascade
 from .open import OpenedGenerator, open_generator
+from .open_for_masks import open_for_masks
 from .safe_loading import install_safe_loaders
 from .save import save_cascade
 
@@ -16,6 +17,7 @@ __all__ = [
     'OpenedGenerator',
     'install_safe_loaders',
     'load_cascade',
+    'open_for_masks',
     'open_generator',
     'save_cascade',
 ]

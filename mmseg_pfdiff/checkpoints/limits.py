@@ -96,6 +96,7 @@ SETTINGS: dict[str, Any] = {
         'noise_channels': whole(0, MAX_WIDTH),
     },
     'grain': {'num': whole(1, MAX_STEPS)},
+    'looks': {'num': whole(1, MAX_STEPS)},
     'sampler': {'type': text(), 'steps': whole(1, MAX_STEPS), 'eta': number(0, 1)},
     'noise_schedule': {},
     'num_train_timesteps': whole(1, MAX_STEPS),

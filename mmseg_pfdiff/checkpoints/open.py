@@ -1,6 +1,6 @@
 """Opening trained generators, of one stage or two, from configs and checkpoints or from an exported folder."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from ..models.diffusion.base import PairDiffusion
 from ..models.diffusion.pf_diffseg import PFDiffSeg
 from ..models.diffusion.samplers import resolve_sampler
 from ..models.enlarger import PairEnlarger
+from ..models.given_masks import GivenMaskCascade, GivenMasks
 from ..models.two_stage import ImageModel, MaskModel, TwoStageCascade
 from ..requests.base import RequestSource, Unconditional, build_requests
 from ..requests.table import RequestedFractions, parse_shares
@@ -30,6 +31,7 @@ KINDS: dict[str, tuple[type, str]] = dict(
     generator=(PFDiffSeg, 'not of a PFDiffSeg'),
     mask_model=(MaskModel, f'which is no mask {STAGE_ORDER}'),
     image_model=(ImageModel, f'which is no image {STAGE_ORDER}'),
+    painter=(ImageModel, 'which draws no images for label maps, as a PairPainter does'),
     super_resolution=(PairEnlarger, 'which is neither a PairSuperResolution nor a PairPainter'),
 )
 
@@ -39,29 +41,30 @@ class OpenedGenerator:
     """A trained generator and all that drawing pairs with it needs.
 
     Attributes:
-        models: By the arguments of the cascade that they make: `generator` of a :class:`PairCascade`, or `mask_model`
-            and `image_model` of a :class:`TwoStageCascade`; and `super_resolution`, which may be None.
+        models: By the arguments of the cascade that they make: `generator` of a :class:`PairCascade`, `mask_model`
+            and `image_model` of a :class:`TwoStageCascade`, or `masks` and `image_model` of a
+            :class:`GivenMaskCascade`; and `super_resolution`, which may be None.
         classes: K names.
         palette: K RGB colours.
         requests: The source of fractions that the config or the folder asks for.
         identity: What a pair folder records of each of the models.
-        card: What an exported folder says besides the networks, the fractions of the training tiles among it; None
-            for two stages, which nothing steers and no folder holds.
+        card: What an exported folder says besides the networks, the fractions of the training tiles (or of the label
+            maps that are remodelled) among it; None for two stages, which nothing steers and no folder holds.
     """
 
-    models: Mapping[str, BaseModel | None]
+    models: Mapping[str, BaseModel | GivenMasks | None]
     classes: tuple[str, ...]
     palette: list[list[int]]
     requests: RequestSource
     identity: dict
     card: GeneratorCard | None = None
 
-    def cascade(self, *, device: str = 'cpu', **options) -> PairCascade | TwoStageCascade:
+    def cascade(self, *, device: str = 'cpu', **options) -> PairCascade | TwoStageCascade | GivenMaskCascade:
         """The models, ready to draw.
 
         Args:
             device: Where to run.
-            **options: Others of :class:`PairCascade`; two stages take none.
+            **options: Others of :class:`PairCascade`; two stages and given label maps take none.
 
         Returns:
             The cascade.
@@ -69,7 +72,8 @@ class OpenedGenerator:
         Raises:
             ValueError: Models that do not fit each other, or options that do not fit the device.
         """
-        kind = PairCascade if 'generator' in self.models else TwoStageCascade
+        kinds = dict(generator=PairCascade, mask_model=TwoStageCascade, masks=GivenMaskCascade)
+        [kind] = [kind for name, kind in kinds.items() if name in self.models]
         return kind(**self.models, device=device, **options)
 
     def choose_requests(self, *, fractions: str | None = None, target_mean: str | None = None) -> RequestSource:
@@ -91,7 +95,10 @@ class OpenedGenerator:
         if not (fractions or target_mean):
             return self.requests
         if self.card is None:
-            raise ValueError('Two-stage baselines cannot be steered: leave out fractions and a mean of all pairs.')
+            raise ValueError(
+                'Neither two-stage baselines nor label maps that are taken as they are can be steered: leave out '
+                'fractions and a mean of all pairs.'
+            )
         if fractions:
             return RequestedFractions.from_argument(fractions, self.classes)
         settings = self.card.fraction_settings
@@ -148,8 +155,8 @@ def open_generator(
         return _open_folder(Path(source), sampler, steps, cfg_options, sr_cfg_options)
     if checkpoint is None:
         raise ValueError(f'{source} is no folder of an exported generator; with a config, give its checkpoint as well.')
-    _check_together('super-resolution', '--sr-config', sr_config, sr_checkpoint, sr_cfg_options)
-    _check_together('second stage', '--image-config', image_config, image_checkpoint, image_cfg_options)
+    check_together('super-resolution', '--sr-config', sr_config, sr_checkpoint, sr_cfg_options)
+    check_together('second stage', '--image-config', image_config, image_checkpoint, image_cfg_options)
     config = config_with_options(source, cfg_options, () if image_config else ('fraction_sampler',), data)
     init_default_scope(config.get('default_scope', 'mmseg'))
     files = {'mask_model' if image_config else 'generator': (config, checkpoint)}
@@ -157,24 +164,32 @@ def open_generator(
         files['image_model'] = (config_with_options(image_config, image_cfg_options, data=data), image_checkpoint)
     if sr_config:
         files['super_resolution'] = (config_with_options(sr_config, sr_cfg_options, data=data), sr_checkpoint)
-    models, identity, trained = _load_models(files, sampler, steps)
+    models, identity, trained = open_models(files, sampler, steps)
     tiles = TrainingTiles(training_set(config))
-    for name, classes in trained.items():
-        own_config, own_checkpoint = files[name]
-        # Where a checkpoint tells its classes, the data of its config may be others, or elsewhere.
-        classes = classes or dataset_classes(training_set(own_config)).classes
-        place = (f'the data set of {config.filename}', 'train_dataloader.dataset')
-        check_same_classes(f'{own_checkpoint} (of {own_config.filename})', classes, tiles.classes.classes, *place)
+    check_trained_classes(files, trained, tiles.classes.classes, config.filename)
     if image_config:
         classes, palette = tiles.classes
         return OpenedGenerator(models, classes, palette, Unconditional(classes), identity)
     return _one_stage(config, tiles.fractions(), models, identity)
 
 
-def _load_models(
+def open_models(
     files: Mapping[str, tuple[Config, str]], sampler: str | None, steps: int | None
 ) -> tuple[dict[str, BaseModel | None], dict, dict[str, tuple[str, ...]]]:
-    """The models of files, by their names; what identifies each; and the classes it was trained on."""
+    """Opens models of configs.
+
+    Args:
+        files: By the name of each model, of :data:`KINDS`: its config, and the path of its weights.
+        sampler: As of :func:`open_generator`.
+        steps: Likewise.
+
+    Returns:
+        The models by their names, `super_resolution` being None where there is none; what identifies each; and the
+        classes it was trained on.
+
+    Raises:
+        FileNotFoundError, ValueError: As of :func:`open_generator`.
+    """
     configs = [config for config, _ in files.values()]
     if (sampler or steps) and 'image_model' in files and not any(map(_draws_in_steps, configs)):
         kinds = ' nor '.join(str(config.model.get('type')) for config in configs)
@@ -186,6 +201,28 @@ def _load_models(
     for each in (models, identity):
         each.setdefault('super_resolution', None)
     return models, identity, trained
+
+
+def check_trained_classes(
+    files: Mapping[str, tuple[Config, str]], trained: Mapping[str, Sequence[str]], classes: Sequence[str], place: str
+) -> None:
+    """Refuses models that were trained on other classes.
+
+    Args:
+        files: As of :func:`open_models`.
+        trained: Classes of each, as it returns them.
+        classes: K names of the data set.
+        place: Config of the data set, for the message.
+
+    Raises:
+        ValueError: The classes differ.
+    """
+    for name, own in trained.items():
+        own_config, own_checkpoint = files[name]
+        # Where a checkpoint tells its classes, the data of its config may be others, or elsewhere.
+        own = own or dataset_classes(training_set(own_config)).classes
+        where = (f'the data set of {place}', 'train_dataloader.dataset')
+        check_same_classes(f'{own_checkpoint} (of {own_config.filename})', own, classes, *where)
 
 
 def _one_stage(config: Config, tiles: TileFractions, models: dict, identity: dict) -> OpenedGenerator:
@@ -227,9 +264,7 @@ def _draws_in_steps(config: Config) -> bool:
     return kind is not None and issubclass(kind, PairDiffusion)
 
 
-def _check_together(
-    name: str, option: str, config: str | None, checkpoint: str | None, options: Mapping | None
-) -> None:
+def check_together(name: str, option: str, config: str | None, checkpoint: str | None, options: Mapping | None) -> None:
     """Refuses half of a model."""
     if bool(config) != bool(checkpoint):
         raise ValueError(f'Config and checkpoint of the {name} go together; one is missing.')

@@ -28,8 +28,17 @@ MODEL_CLASSES = {model.__name__: model for model in (PFDiffSeg, PairSuperResolut
 # What a model tells its U-Net by itself.
 UNET_GIVEN = ('in_channels', 'out_channels', 'num_fractions', 'noise_level_input')
 PAINTER_GIVEN = ('mask_channels', 'factor')
+SKETCHER_GIVEN = ('num_classes', 'side')
 # What a painter needs for its training alone.
-PAINTER_TRAINING = ('discriminator', 'crop', 'lambda_low', 'lambda_features', 'lambda_spectrum', 'max_noise')
+PAINTER_TRAINING = (
+    'discriminator',
+    'sketched',
+    'crop',
+    'lambda_low',
+    'lambda_features',
+    'lambda_spectrum',
+    'max_noise',
+)
 
 
 def has_settings(model: Any) -> bool:
@@ -67,6 +76,7 @@ def read_settings(model: PairDiffusion | PairPainter) -> dict:
     if isinstance(model, PairPainter):
         known['generator'] = _arguments(model.generator, {}, drop=PAINTER_GIVEN)
         known['grain'] = _arguments(model.grain, {})
+        known['looks'] = _arguments(model.looks, {}, drop=SKETCHER_GIVEN)
         return dict(type=name, **_arguments(model, known, drop=PAINTER_TRAINING))
     return dict(type=name, **_arguments(model, known | _diffusion_settings(model)))
 

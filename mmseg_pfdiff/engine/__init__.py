@@ -5,8 +5,8 @@ May import all rooms up to `metrics`.
 
 from .atomic_checkpoint import AtomicCheckpointHook
 from .averaging import GANAveragingHook
-from .grain_hook import GrainHook
 from .optimizers import PerModuleOptimWrapperConstructor
+from .painter_hook import PainterHook
 from .pair_picture import PairPictureHook
 from .repeatable import RepeatableTrainingHook
 from .resume import ResumeHook, ValidateOnResumeHook
@@ -14,7 +14,7 @@ from .resume import ResumeHook, ValidateOnResumeHook
 __all__ = [
     'AtomicCheckpointHook',
     'GANAveragingHook',
-    'GrainHook',
+    'PainterHook',
     'PairPictureHook',
     'PerModuleOptimWrapperConstructor',
     'RepeatableTrainingHook',

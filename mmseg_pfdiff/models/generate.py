@@ -15,6 +15,7 @@ from ..progress import progress
 from ..requests.base import FractionRequest, RequestSource
 from ..requests.support import FractionSupport
 from .cascade import PairCascade
+from .given_masks import GivenMaskCascade
 from .preprocessor import DecodedPairs
 from .two_stage import TwoStageCascade
 from .validation import batches
@@ -71,7 +72,7 @@ class PairRecorder:
 
     def __init__(
         self,
-        cascade: PairCascade | TwoStageCascade,
+        cascade: PairCascade | TwoStageCascade | GivenMaskCascade,
         classes: Sequence[str],
         *,
         max_moved: float = MAX_MOVED,
@@ -145,7 +146,7 @@ class PairRecorder:
 
 
 def generate_pairs(
-    cascade: PairCascade | TwoStageCascade,
+    cascade: PairCascade | TwoStageCascade | GivenMaskCascade,
     source: RequestSource,
     folder: PairFolder,
     *,

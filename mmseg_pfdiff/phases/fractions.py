@@ -119,3 +119,21 @@ def perturb_fractions(
     total = jittered.sum(-1, keepdim=True)
     # With a large sigma all components may fall below zero at once: such a vector stays as it was.
     return torch.where(total > 0, jittered / total.clamp(min=torch.finfo(total.dtype).tiny), fractions)
+
+
+def nearest_compositions(fractions: Tensor, others: Tensor, number: int) -> Tensor:
+    """The compositions that are most alike.
+
+    By Hellinger's distance, that of the square roots: the presence of a rare phase counts, as it should, far more than
+    by the distance of the fractions themselves.
+
+    Args:
+        fractions: (N, K) float, >= 0.
+        others: (R, K) float, >= 0.
+        number: How many for each; all, where there are fewer.
+
+    Returns:
+        (N, min(number, R)) int64 indices of others, the nearest first.
+    """
+    distances = torch.cdist(fractions.sqrt(), others.sqrt())
+    return distances.topk(min(number, len(others)), largest=False).indices

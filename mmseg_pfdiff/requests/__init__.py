@@ -4,6 +4,7 @@ May import `phases`.
 """
 
 from .base import FractionRequest, RequestSource, Unconditional, build_requests, check_requests, number_of_pairs
+from .given import GivenFractions
 from .sampler import PAPER_GROUPS, FractionSampler
 from .support import FractionSupport, support_distance, support_limit
 from .table import RequestedFractions, parse_shares
@@ -15,6 +16,7 @@ __all__ = [
     'FractionRequest',
     'FractionSampler',
     'FractionSupport',
+    'GivenFractions',
     'RequestSource',
     'RequestedFractions',
     'Unconditional',

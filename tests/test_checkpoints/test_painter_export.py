@@ -99,6 +99,7 @@ def test_a_palette_code_is_rebuilt(tmp_path):
         dict(type='PairDataPreprocessor', num_classes=4, size=32, **code),
         generator=dict(channels=8, num_blocks=1, top_channels=4),
         grain=dict(num=6),
+        looks=dict(num=6),
     )
     cascade = PairCascade(generator, with_grain(painter))
     save_cascade(cascade, tmp_path / 'a', make_card())
@@ -109,9 +110,9 @@ def test_the_folder_holds_what_draws_and_no_more(exported):
     part = exported / 'super_resolution'
     assert sorted(path.name for path in part.iterdir()) == ['config.json', 'painter.safetensors']
     names = load_file(exported / WEIGHTS).keys()
-    assert {name.split('.')[0] for name in names} == {'generator', 'grain'}
+    assert {name.split('.')[0] for name in names} == {'generator', 'grain', 'looks'}
     settings = json.loads((exported / CONFIG).read_text())
-    assert set(settings) == {'type', 'data_preprocessor', 'factor', 'generator', 'grain'}
+    assert set(settings) == {'type', 'data_preprocessor', 'factor', 'generator', 'grain', 'looks'}
     assert settings['generator'] == dict(channels=8, num_blocks=1, top_channels=4, noise_channels=8)
     assert json.loads((exported / 'model_index.json').read_text())['super_resolution'] == [
         'mmseg_pfdiff',
@@ -133,7 +134,7 @@ def test_the_card_names_the_painter(exported):
 def test_settings_of_the_training_are_no_trait_of_a_painter_that_draws():
     torch.manual_seed(0)
     first = describe_model(make_painter())
-    others = make_painter(crop=16, max_noise=0.3, lambda_low=1.0, discriminator=dict(channels=(8, 8)))
+    others = make_painter(crop=16, sketched=0, max_noise=0.3, lambda_low=1.0, discriminator=dict(channels=(8, 8)))
     assert describe_model(others) == first and set(first) == {'type', 'settings', 'tensors_sha256'}
     with torch.no_grad():
         others.discriminator.last.bias += 1
@@ -154,6 +155,7 @@ def sources(random_generators, demo_data, tmp_path_factory):
             'model.generator': dict(channels=8, num_blocks=1, top_channels=4),
             'model.discriminator.channels': (4, 8),
             'model.grain': dict(num=6),
+            'model.looks': dict(num=6),
             'train_dataloader.dataset.data_root': str(demo_data),
         }
     )
@@ -202,6 +204,8 @@ def test_another_sampler_is_of_the_generator_alone(sources):
         (('generator',), [8], 'generator must be an object, got [8]'),
         (('grain', 'num'), 10**9, 'grain.num must be a whole number from 1 to 10000'),
         (('grain', 'num'), 7, 'painter.safetensors is damaged, or does not fit'),
+        (('looks', 'num'), 10**9, 'looks.num must be a whole number from 1 to 10000'),
+        (('looks', 'num'), 7, 'painter.safetensors is damaged, or does not fit'),
         (('factor',), 10**9, 'factor must be a whole number from 1 to 16'),
         (('factor',), 3, 'factor must be 2, 4, 8, ..., got 3'),
         (('factor',), 4, 'painter.safetensors is damaged, or does not fit'),

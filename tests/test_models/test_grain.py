@@ -2,7 +2,7 @@ import pytest
 import torch
 from scipy import ndimage
 
-from mmseg_pfdiff.models.grain import Grain, diagonal_details, measure_noise
+from mmseg_pfdiff.models.gan.grain import Grain, diagonal_details, measure_noise
 
 
 def test_details_of_one_step_of_the_haar_transform():

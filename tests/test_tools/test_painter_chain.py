@@ -21,6 +21,7 @@ SMALL = [
     'model.data_preprocessor.size=64',
     'model.crop=32',
     'model.grain.num=8',
+    'model.looks.num=8',
 ]
 
 
@@ -137,3 +138,36 @@ def test_it_is_exported_and_measured(files, tmp_path):
     )  # fmt: skip
     [row] = csv.DictReader((tmp_path / 'table/sampling.csv').open())
     assert row['evaluations'] == '3', 'two of the generator, one of the painter'
+
+
+def test_images_for_label_maps_that_are_given(trained, demo_data, tmp_path, capsys):
+    painter = [trained / CONFIG.name, trained / 'epoch_2.pth']
+    maps = demo_data / 'tiles/ann_dir/train'
+    run_tool('generate_pairs.py', *painter, '--masks', maps, '--out', tmp_path / 'given', '--num', 2)
+    given = PairFolder(tmp_path / 'given')
+    for row in given.rows():
+        image, label = given.read(row.index)
+        assert image.shape == label.shape == (64, 64) and row.group == 'given' and row.kept
+        assert np.bincount(label.ravel(), minlength=4) / 4096 == pytest.approx(row.target, abs=1e-9)
+    remodelled = [
+        '--masks',
+        maps,
+        '--remodel',
+        '--fractions',
+        'matrix=0.4,austenite=0.4,martensite_austenite=0.2,defect=0',
+    ]
+    run_tool('generate_pairs.py', *painter, *remodelled, '--out', tmp_path / 'new', '--num', 2, '--max-moved', 1)
+    new = PairFolder(tmp_path / 'new')
+    assert new.description['masks']['remodelled'] and new.description['image_model']['type'] == 'PairPainter'
+    for row in new.rows():
+        shares = np.bincount(new.read(row.index)[1].ravel(), minlength=4) / 4096
+        present = np.array(row.target) * (shares > 0)
+        assert shares == pytest.approx(present / present.sum(), abs=1 / 4096)
+    for wrong, message in (
+        ([*remodelled, '--size', '70x91'], 'images for given --masks take no options for size'),
+        ([*remodelled[:2], *remodelled[3:]], 'for label maps of other fractions, add --remodel'),
+        (['--remodel'], 'name their folder with --masks'),
+    ):
+        with pytest.raises(SystemExit):
+            run_tool('generate_pairs.py', *painter, *wrong, '--out', tmp_path / 'wrong', '--num', 2)
+        assert message in capsys.readouterr().err

@@ -5,6 +5,6 @@ optim_wrapper = dict(
 )
 train_cfg = dict(by_epoch=True, max_epochs=1000, val_interval=50)
 custom_hooks = [
-    dict(type='GrainHook'),
+    dict(type='PainterHook'),
     dict(type='GANAveragingHook', ema_type='MomentumAnnealingEMA', momentum=2e-3, gamma=10),
 ]

@@ -1,4 +1,4 @@
-"""Grain that a training measures, on tiles whose noise is known."""
+"""Grain and looks that a training measures, on tiles whose noise is known."""
 
 import pytest
 import torch
@@ -10,7 +10,7 @@ from mmseg.registry import DATASETS
 from mmseg.structures import SegDataSample
 from torch.utils.data import Dataset
 
-from mmseg_pfdiff.models.grain import measure_noise
+from mmseg_pfdiff.models.gan.grain import measure_noise
 
 from ..generators import OPTIMIZERS, make_painter
 from .toy import NUMBERS
@@ -52,6 +52,7 @@ def runner(folder, tiles=12, epochs=1, model=None, **options):
             generator=dict(channels=8, num_blocks=1, top_channels=4),
             discriminator=dict(channels=(4, 8)),
             grain=dict(num=4),
+            looks=dict(num=3),
             crop=16,
         ),
         train_dataloader=dict(
@@ -63,7 +64,7 @@ def runner(folder, tiles=12, epochs=1, model=None, **options):
         train_cfg=dict(by_epoch=True, max_epochs=epochs),
         optim_wrapper=OPTIMIZERS,
         custom_hooks=[
-            dict(type='GrainHook'),
+            dict(type='PainterHook'),
             dict(type='EMAHook', ema_type='MomentumAnnealingEMA', momentum=2e-3, gamma=10),
         ],
         default_hooks=dict(checkpoint=dict(type='AtomicCheckpointHook', interval=1)),
@@ -90,6 +91,19 @@ def test_evenly_chosen_tiles_are_measured_before_the_first_step(tmp_path):
     brightness = torch.tensor([90.0, 110, 125, 145]) / 127.5 - 1
     assert (grain.looks[:, 0] - brightness).abs().max() < 0.02
     assert (grain.looks[:, 1] * 127.5 - torch.tensor([1.0, 3, 4.5, 6.5])).abs().max() < 1
+
+
+def test_looks_of_evenly_chosen_tiles(tmp_path):
+    run = runner(tmp_path)
+    run.train()
+    assert NoisyTiles.read[4:7] == [0, 6, 11]
+    looks = run.model.looks
+    assert torch.equal(looks.fractions, torch.full((3, 4), 0.25))
+    assert (looks.greys - (torch.tensor([90.0, 120, 145]) / 127.5 - 1)[:, None]).abs().max() < 0.05
+    run = runner(tmp_path / 'plain')
+    run.model.sketched = 0
+    run.train()
+    assert not run.model.looks.fractions.any() and run.model.grain.deviations.all()
 
 
 def test_the_averaged_weights_that_are_saved_have_the_grain(tmp_path):
@@ -130,7 +144,7 @@ def test_fewer_tiles_than_are_measured_are_measured_again(tmp_path):
 
 def test_a_painter_of_a_checkpoint_draws_with_the_grain(tmp_path):
     runner(tmp_path).train()
-    painter = make_painter(grain=dict(num=4))
+    painter = make_painter(grain=dict(num=4), looks=dict(num=3))
     painter.load_state_dict(CheckpointLoader.load_checkpoint(str(tmp_path / 'epoch_1.pth'))['state_dict'])
     bright = torch.full((1, 1, 16, 16), 145 / 127.5 - 1)
     labels = torch.zeros(1, SIZE, SIZE, dtype=torch.long)
@@ -146,7 +160,7 @@ def test_other_models_are_refused(tmp_path):
         base_channels=4,
         latent_dim=4,
     )
-    run = runner(tmp_path, model=model, custom_hooks=[dict(type='GrainHook')])
-    with pytest.raises(TypeError, match=r'GrainHook is for a PairPainter, got a DCGAN\. Leave the hook out'):
+    run = runner(tmp_path, model=model, custom_hooks=[dict(type='PainterHook')])
+    with pytest.raises(TypeError, match=r'PainterHook is for a PairPainter, got a DCGAN\. Leave the hook out'):
         run.train()
     assert not NoisyTiles.read
