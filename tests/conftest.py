@@ -2,6 +2,7 @@ import gc
 import os
 import random
 import signal
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,13 @@ settings.register_profile('suite', derandomize=True, deadline=None)
 settings.load_profile('suite')
 # As the Runner does from a config: components are looked up in mmseg's registries.
 init_default_scope('mmseg')
+
+
+def pytest_collection_finish():
+    """Between the imports of the tests and the first of them."""
+    gc.freeze()
+    if forked := sys.modules.get(f'{__package__}.forked'):
+        forked.start_server()
 
 
 @pytest.fixture(autouse=True)

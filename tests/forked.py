@@ -1,12 +1,13 @@
 """Processes that can be killed, forked from one that has imported everything, so that they are at work at once."""
 
-import gc
 import multiprocessing
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from multiprocessing import forkserver, util
 from pathlib import Path
 
 import torch
@@ -18,8 +19,32 @@ import mmseg_pfdiff.metrics.pair_check
 import mmseg_pfdiff.reports.evaluation_page  # noqa: F401
 
 CONTEXT = multiprocessing.get_context('forkserver')
-CONTEXT.set_forkserver_preload([__name__])
-gc.freeze()  # see conftest.py
+
+
+def _fork(path: bytes, arguments: list, kept: list[int]) -> int:
+    """Forks this process where multiprocessing would start another python, which would import everything anew."""
+    sys.__stdout__.flush()
+    pid = os.fork()
+    if pid:
+        return pid
+    sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__  # not what collects them for pytest
+    for descriptor in map(int, os.listdir('/proc/self/fd')):
+        if descriptor not in (0, 1, 2, *kept):
+            with suppress(OSError):  # that of the listing itself
+                os.close(descriptor)
+    try:
+        exec(arguments[-1])
+    finally:
+        os._exit(0)
+
+
+def start_server() -> None:
+    """Starts the server of the context, before anything is computed: threads of torch would not be forked along."""
+    start_python, util.spawnv_passfds = util.spawnv_passfds, _fork
+    try:
+        forkserver.ensure_running()
+    finally:
+        util.spawnv_passfds = start_python
 
 
 def start(log: Path, function: Callable, *arguments) -> multiprocessing.Process:
