@@ -119,6 +119,9 @@ def build_from_settings(settings: Mapping[str, Any]) -> PairDiffusion | PairPain
         raise ValueError(
             f'{", ".join(training)}: a painter that draws has no settings of its training. Leave them out.'
         )
+    if model_class is PairPainter:
+        # It judges nothing: the smallest judge, as to set up one of the usual size takes a second without memory.
+        arguments['discriminator'] = dict(channels=(1,))
     try:
         return model_class(**arguments)
     except UNFIT as error:
