@@ -68,7 +68,7 @@ def grey_segmentor(tmp_path_factory) -> tuple[Path, Path]:
             model=dict(
                 type='EncoderDecoder',
                 data_preprocessor=dict(type='SegDataPreProcessor', mean=[0.0] * 3, std=[10.0] * 3),
-                backbone=dict(type='SMPEncoder', name='resnet18', depth=1, out_indices=(0,), weights=None),
+                backbone=dict(type='SMPEncoder', name='mobilenet_v2', depth=1, out_indices=(0,), weights=None),
                 decode_head=dict(**head, in_index=0, norm_cfg=dict(type='BN')),
                 test_cfg=dict(mode='whole'),
             ),
