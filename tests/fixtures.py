@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import signal
 from pathlib import Path
 
@@ -71,6 +72,18 @@ def demo_data(demo_release, tmp_path_factory) -> Path:
     """The procedural release converted, with tiles of 64x64. Read only."""
     root = tmp_path_factory.mktemp('converted') / 'data'
     convert_release(demo_release, root, split=str(demo_release / 'split'), tile_size=64)
+    return root
+
+
+@pytest.fixture(scope='session')
+def few_tiles(demo_data, tmp_path_factory) -> Path:
+    """`demo_data` with two of its training micrographs, for what takes long on each tile. Read only."""
+    root = tmp_path_factory.mktemp('few') / 'data'
+    shutil.copytree(demo_data, root)
+    others = sorted(path.stem for path in (demo_data / 'img_dir/train').iterdir())[2:]
+    for path in root.rglob('train/*.png'):
+        if path.stem.partition('_y')[0] in others:
+            path.unlink()
     return root
 
 

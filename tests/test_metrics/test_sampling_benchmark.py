@@ -44,8 +44,8 @@ def test_guidance_counts_twice():
     assert network_evaluations(PairCascade(guided, make_super_resolution())) == 6 + 3
 
 
-def test_the_tool_goes_on_with_its_table(demo_data, random_generators, tmp_path, capsys):
-    command = ['benchmark_sampling.py', *random_generators[:2], '--out', tmp_path, '--num', 4, '--real-root', demo_data]
+def test_the_tool_goes_on_with_its_table(few_tiles, random_generators, tmp_path, capsys):
+    command = ['benchmark_sampling.py', *random_generators[:2], '--out', tmp_path, '--num', 4, '--real-root', few_tiles]
     command += ['--vary', 'model.fraction_guidance=0,1', '--steps', 2, '--samplers', 'ddim']
     run_tool(*command)
     run_tool(*command, 'unipc')

