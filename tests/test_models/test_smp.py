@@ -33,6 +33,11 @@ def build_segmentor(decoder, encoder=SMALL, in_channels=SMALL_CHANNELS, decoder_
     )
 
 
+def picture(*shape):
+    """Random, in the layout that encoders bring images to: in another one, smp's networks round otherwise."""
+    return torch.randn(*shape).contiguous(memory_format=torch.channels_last)
+
+
 def labelled(label):
     return SegDataSample(gt_sem_seg=PixelData(data=label), metainfo=dict(img_shape=label.shape[-2:]))
 
@@ -70,7 +75,7 @@ class ArchitectureTester:
 
     def test_same_outputs_for_the_same_weights(self, reference, segmentor):
         segmentor.load_state_dict(convert_smp_state_dict(reference.state_dict()))  # strict: no key left over
-        image = torch.randn(2, 3, 64, 96)
+        image = picture(2, 3, 64, 96)
         with torch.no_grad():
             expected = reference(image)
             logits = segmentor.eval()(image)
@@ -89,7 +94,7 @@ class ArchitectureTester:
 
     def test_forward_backward_reaches_every_parameter(self, segmentor):
         segmentor.train()
-        image = torch.randn(2, 3, 64, 64)
+        image = picture(2, 3, 64, 64)
         samples = [labelled(torch.randint(0, CLASSES, (1, 64, 64))) for _ in range(2)]
         losses = segmentor(image, samples, mode='loss')
         assert set(losses) == {'decode.loss_dice', 'decode.acc_seg'}
@@ -109,7 +114,7 @@ class ArchitectureTester:
     def test_odd_size_agrees_with_the_padded_image(self, reference, segmentor):
         """Nothing shifts: close to smp's answer for the image padded below, far from the one padded on both sides."""
         segmentor.load_state_dict(convert_smp_state_dict(reference.state_dict()))
-        image = torch.randn(1, 3, 112, 128)
+        image = picture(1, 3, 112, 128)
         with torch.no_grad():
             logits = segmentor.eval()(image)
             below, around = (
@@ -120,7 +125,7 @@ class ArchitectureTester:
         assert correlation(logits, around) < 0.6
 
     def test_save_and_load(self, segmentor, tmp_path):
-        image = torch.randn(1, 3, 64, 64)
+        image = picture(1, 3, 64, 64)
         torch.save(segmentor.state_dict(), tmp_path / 'weights.pth')
         torch.manual_seed(5)
         other = build_segmentor(self.decoder).eval()
@@ -161,7 +166,7 @@ class TestUnet(ArchitectureTester):
 
     def test_odd_size_equals_smp(self, reference, segmentor):
         segmentor.load_state_dict(convert_smp_state_dict(reference.state_dict()))
-        image = torch.randn(1, 3, 50, 77)  # smp's U-Net takes any size itself
+        image = picture(1, 3, 50, 77)  # smp's U-Net takes any size itself
         with torch.no_grad():
             torch.testing.assert_close(segmentor.eval()(image), reference(image), rtol=0, atol=1e-6)
 
@@ -187,7 +192,7 @@ def test_other_decoders_equal_smp(decoder, smp_model):
     reference = smp_model(SMALL, encoder_weights=None, classes=CLASSES, **options).eval()
     segmentor = build_segmentor(decoder).eval()
     segmentor.load_state_dict(convert_smp_state_dict(reference.state_dict()))
-    image = torch.randn(1, 3, 256, 288)  # PAN needs 8 x 8 features
+    image = picture(1, 3, 256, 288)  # PAN needs 8 x 8 features
     with torch.no_grad():
         torch.testing.assert_close(segmentor(image), reference(image), rtol=0, atol=1e-6)
         assert segmentor(image[..., :239, :270]).shape == (1, CLASSES, 239, 270)
@@ -200,7 +205,7 @@ def test_decoder_options_reach_smp():
     ).eval()
     segmentor = build_segmentor('unet', decoder_cfg=dict(decoder_channels=widths, attention_type='scse'))
     segmentor.load_state_dict(convert_smp_state_dict(reference.state_dict()))
-    image = torch.randn(1, 3, 64, 64)
+    image = picture(1, 3, 64, 64)
     with torch.no_grad():
         torch.testing.assert_close(segmentor.eval()(image), reference(image), rtol=0, atol=1e-6)
 
@@ -211,7 +216,7 @@ def test_shallow_encoder():
     head = SMPDecoderHead('unet', backbone.out_channels, num_classes=1, decoder_cfg=dict(decoder_channels=(32, 16, 8)))
     segmentor = torch.nn.ModuleDict(dict(backbone=backbone, decode_head=head.eval()))
     segmentor.load_state_dict(convert_smp_state_dict(reference.state_dict()))
-    image = torch.randn(1, 3, 40, 48)
+    image = picture(1, 3, 40, 48)
     with torch.no_grad():
         torch.testing.assert_close(head(backbone(image)), reference(image), rtol=0, atol=1e-6)
 
