@@ -74,5 +74,18 @@ def spectrum_distance(drawn: Tensor, real: Tensor) -> Tensor:
     return (_log(radial_power(drawn)) - _log(radial_power(real))).abs().mean()
 
 
+def image_spectrum_distance(drawn: Tensor, real: Tensor) -> Tensor:
+    """The same of each drawn image and its real one, a mean over the images.
+
+    Args:
+        drawn: (N, 1, H, W) float.
+        real: Of the same shape.
+
+    Returns:
+        Scalar.
+    """
+    return (_log(image_powers(drawn)) - _log(image_powers(real))).abs().mean()
+
+
 def _log(power: Tensor) -> Tensor:
     return power.clamp(min=LEAST).log()

@@ -5,6 +5,7 @@ from mmseg.structures import SegDataSample
 
 from mmseg_pfdiff.models.diffusion.pf_diffseg import PFDiffSeg
 from mmseg_pfdiff.models.diffusion.super_resolution import PairSuperResolution
+from mmseg_pfdiff.models.gan.mask_painter import MaskPainter
 from mmseg_pfdiff.models.gan.painter import PairPainter
 
 TINY_UNET = dict(block_out_channels=(8, 16), layers_per_block=1, norm_num_groups=4)
@@ -28,7 +29,14 @@ def make_painter(size=32, seed=1, **kwargs):
     torch.manual_seed(seed)
     preprocessor = dict(type='PairDataPreprocessor', num_classes=4, size=size)
     networks = dict(generator=dict(channels=8, num_blocks=1, top_channels=4), discriminator=dict(channels=(4, 8)))
-    return PairPainter(preprocessor, **(networks | dict(grain=dict(num=6), looks=dict(num=6)) | kwargs)).eval()
+    return PairPainter(preprocessor, **(networks | dict(grain=dict(num=6)) | kwargs)).eval()
+
+
+def make_mask_painter(size=32, seed=1, **kwargs):
+    torch.manual_seed(seed)
+    preprocessor = dict(type='PairDataPreprocessor', num_classes=4, size=size)
+    networks = dict(generator=dict(channels=8, num_blocks=1, top_channels=4), discriminator=dict(channels=(4, 8)))
+    return MaskPainter(preprocessor, **(networks | dict(grain=dict(num=6), looks=dict(num=6)) | kwargs)).eval()
 
 
 def opening(paths):

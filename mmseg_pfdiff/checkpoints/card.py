@@ -13,6 +13,7 @@ from ..config_files import merge_options
 from ..files import write_atomically
 from ..models.diffusion.base import PairDiffusion
 from ..models.enlarger import PairEnlarger
+from ..models.gan.mask_painter import MaskPainter
 from ..phases.quota import largest_remainder
 from ..requests.base import RequestSource, build_requests
 from ..texts import markdown_text, short
@@ -272,7 +273,8 @@ def _size_of(name: str, model: PairDiffusion | PairEnlarger) -> str:
 def _way_of_drawing(model: PairDiffusion | PairEnlarger) -> str:
     """`DDIMScheduler, 50 steps (eta=0.0)`, or that there are no steps."""
     if not isinstance(model, PairDiffusion):
-        return 'in one pass, with the grain of a training tile of about the same brightness and contrast'
+        looks = 'looks' if isinstance(model, MaskPainter) else 'grain'
+        return f'in one pass, with the {looks} of a training tile that the pair is like'
     sampler = sampler_settings(model.sampler)
     others = ', '.join(f'{key}={value}' for key, value in sampler.items() if key not in ('type', 'steps'))
     return f'{sampler["type"]}, {sampler["steps"]} steps' + (f' ({others})' if others else '')

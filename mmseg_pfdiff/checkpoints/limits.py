@@ -127,7 +127,7 @@ def check_settings(settings: Mapping[str, Any]) -> None:
         if name in settings:
             check_value(name, settings[name], rule)
     check_plain(settings)
-    drawn_in_steps = ('sampler.steps',) if settings.get('type') != 'PairPainter' else ()
+    drawn_in_steps = ('sampler.steps',) if settings.get('type') not in ('PairPainter', 'MaskPainter') else ()
     for key in (*NEEDED, *drawn_in_steps):
         part, _, name = key.partition('.')
         if name not in settings.get(part, {}):

@@ -19,13 +19,14 @@ from ..models.diffusion.samplers import check_sampler, resolve_sampler
 from ..models.diffusion.super_resolution import PairSuperResolution
 from ..models.diffusion.unet import unets_without_memory
 from ..models.enlarger import PairEnlarger
+from ..models.gan.mask_painter import MaskPainter
 from ..models.gan.painter import PairPainter
 from ..texts import short
 from ..version import __version__
 from .card import CARD_FILE, GeneratorCard, parse_card
 from .limits import UNFIT, check_settings, one_line
 from .options import settings_with_options
-from .settings import build_from_settings
+from .settings import MODEL_CLASSES, build_from_settings
 from .weights import check_finite, drawing_weights
 
 FORMAT_VERSION = 1
@@ -36,7 +37,7 @@ WEIGHTS_FILE = 'unet/diffusion_pytorch_model.safetensors'
 UNET_FILE = 'unet/config.json'
 SCHEDULE_FILE = 'scheduler/scheduler_config.json'
 PAINTER_FILE = 'painter.safetensors'
-MODEL_KINDS = dict(generator=(PFDiffSeg,), super_resolution=(PairSuperResolution, PairPainter))
+MODEL_KINDS = dict(generator=(PFDiffSeg,), super_resolution=(PairSuperResolution, PairPainter, MaskPainter))
 Model = PairDiffusion | PairEnlarger
 
 
@@ -132,7 +133,7 @@ def _load_part(folder: Path, kind: str, sampler: str | None, steps: int | None, 
         if 'sampler' in settings:
             settings['sampler'] = resolve_sampler(settings['sampler'], sampler, steps)
         check_settings(settings)
-    if kind == PairPainter.__name__:
+    if issubclass(MODEL_CLASSES[kind], PairPainter):
         return _load_painter(folder, settings, changes)
     return _load_diffusion(folder, settings, changes)
 
@@ -161,7 +162,7 @@ def _load_painter(folder: Path, settings: Mapping, changes: str) -> PairPainter:
         raise ValueError(f'{file} is damaged, or does not fit the network of {path}.')
     with _naming(path, changes):
         model = build_from_settings(settings)
-    for name in ('generator', 'grain', 'looks'):
+    for name in {key.split('.')[0] for key in state}:
         part = {key.removeprefix(f'{name}.'): value for key, value in state.items() if key.startswith(f'{name}.')}
         _load_weights(getattr(model, name), part, file, path)
     return model.eval()

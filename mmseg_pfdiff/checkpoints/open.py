@@ -31,8 +31,8 @@ KINDS: dict[str, tuple[type, str]] = dict(
     generator=(PFDiffSeg, 'not of a PFDiffSeg'),
     mask_model=(MaskModel, f'which is no mask {STAGE_ORDER}'),
     image_model=(ImageModel, f'which is no image {STAGE_ORDER}'),
-    painter=(ImageModel, 'which draws no images for label maps, as a PairPainter does'),
-    super_resolution=(PairEnlarger, 'which is neither a PairSuperResolution nor a PairPainter'),
+    painter=(ImageModel, 'which draws no images for label maps, as a MaskPainter does'),
+    super_resolution=(PairEnlarger, 'which is neither a PairSuperResolution nor a PairPainter or MaskPainter'),
 )
 
 

@@ -17,6 +17,7 @@ from ..models.diffusion.pf_diffseg import PFDiffSeg
 from ..models.diffusion.samplers import Sampler
 from ..models.diffusion.super_resolution import PairSuperResolution
 from ..models.diffusion.unet import PairUNet
+from ..models.gan.mask_painter import MaskPainter
 from ..models.gan.painter import PairPainter
 from ..models.gan.painter_networks import PainterNetwork
 from ..models.preprocessor import PairDataPreprocessor
@@ -24,15 +25,14 @@ from .limits import UNFIT, one_line
 from .weights import drawing_weights, tensors_sha256
 
 # Settings from a file may name these classes and no others.
-MODEL_CLASSES = {model.__name__: model for model in (PFDiffSeg, PairSuperResolution, PairPainter)}
+MODEL_CLASSES = {model.__name__: model for model in (PFDiffSeg, PairSuperResolution, PairPainter, MaskPainter)}
 # What a model tells its U-Net by itself.
 UNET_GIVEN = ('in_channels', 'out_channels', 'num_fractions', 'noise_level_input')
-PAINTER_GIVEN = ('mask_channels', 'factor')
-SKETCHER_GIVEN = ('num_classes', 'side')
+PAINTER_GIVEN = ('mask_channels', 'factor', 'look_channels')
+LOOKS_GIVEN = ('num_classes', 'side')
 # What a painter needs for its training alone.
 PAINTER_TRAINING = (
     'discriminator',
-    'sketched',
     'crop',
     'lambda_low',
     'lambda_features',
@@ -76,7 +76,8 @@ def read_settings(model: PairDiffusion | PairPainter) -> dict:
     if isinstance(model, PairPainter):
         known['generator'] = _arguments(model.generator, {}, drop=PAINTER_GIVEN)
         known['grain'] = _arguments(model.grain, {})
-        known['looks'] = _arguments(model.looks, {}, drop=SKETCHER_GIVEN)
+        if isinstance(model, MaskPainter):
+            known['looks'] = _arguments(model.looks, {}, drop=LOOKS_GIVEN)
         return dict(type=name, **_arguments(model, known, drop=PAINTER_TRAINING))
     return dict(type=name, **_arguments(model, known | _diffusion_settings(model)))
 
@@ -114,12 +115,12 @@ def build_from_settings(settings: Mapping[str, Any]) -> PairDiffusion | PairPain
             f'{settings.get("type")!r} with {preprocessor!r}. Other classes are not loaded from a file.'
         )
     # No weights come with a discriminator, so that nothing but these settings would say how large it is.
-    training = [name for name in PAINTER_TRAINING if name in arguments] if model_class is PairPainter else []
+    training = [name for name in PAINTER_TRAINING if name in arguments] if issubclass(model_class, PairPainter) else []
     if training:
         raise ValueError(
             f'{", ".join(training)}: a painter that draws has no settings of its training. Leave them out.'
         )
-    if model_class is PairPainter:
+    if issubclass(model_class, PairPainter):
         # It judges nothing: the smallest judge, as to set up one of the usual size takes a second without memory.
         arguments['discriminator'] = dict(channels=(1,))
     try:

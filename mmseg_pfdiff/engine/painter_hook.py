@@ -1,5 +1,7 @@
 """PainterHook: measures the training tiles for a painter before it is trained."""
 
+import itertools
+
 import torch
 from mmengine.dataset import pseudo_collate
 from mmengine.dist import broadcast
@@ -10,6 +12,7 @@ from mmseg.registry import HOOKS
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..models.gan.mask_painter import MaskPainter
 from ..models.gan.painter import PairPainter
 from ..models.validation import batches
 
@@ -19,7 +22,8 @@ TOGETHER = 32
 
 @HOOKS.register_module()
 class PainterHook(Hook):
-    """Gives a :class:`~mmseg_pfdiff.models.PairPainter` the noise and the looks of evenly chosen training tiles.
+    """Gives a :class:`~mmseg_pfdiff.models.PairPainter` the noise of evenly chosen training tiles, and a
+    :class:`~mmseg_pfdiff.models.MaskPainter` their looks as well.
 
     A painter that has them already, from a checkpoint, keeps them.
     """
@@ -44,10 +48,11 @@ class PainterHook(Hook):
         tiles = runner.train_dataloader.dataset
         images, _ = chosen_tiles(model, tiles, model.grain.num)
         model.grain.fit(images, F.avg_pool2d(images[:, None] / 127.5 - 1, model.factor))
-        if model.sketched:
+        if isinstance(model, MaskPainter):
             images, labels = chosen_tiles(model, tiles, model.looks.num)
-            model.looks.fit(F.avg_pool2d(images[:, None] / 127.5 - 1, model.factor), model.cover(labels))
-        for measured in (*model.grain.buffers(), *model.looks.buffers()):
+            model.looks.fit(images[:, None] / 127.5 - 1, labels, model.factor)
+        parts = (model.grain, model.looks) if isinstance(model, MaskPainter) else (model.grain,)
+        for measured in itertools.chain(*(part.buffers() for part in parts)):
             broadcast(measured)  # each process has turned the tiles in its own way
         median = model.grain.deviations.median().item()
         runner.logger.info(f'Grain measured on {model.grain.num} tiles: median deviation {median:.1f} grey levels.')

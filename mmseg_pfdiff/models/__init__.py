@@ -7,7 +7,7 @@ from . import segmentors
 from .cascade import PairCascade
 from .diffusion import MaskDiffusion, MaskToImageDiffusion, PairDiffusion, PairSuperResolution, PairUNet, PFDiffSeg
 from .diffusion.samplers import SAMPLERS, RenoiseScheduler, Sampler, build_sampler
-from .gan import DCGAN, PairPainter, Pix2PixHD
+from .gan import DCGAN, MaskPainter, PairPainter, Pix2PixHD
 from .preprocessor import DecodedPairs, PairDataPreprocessor
 from .two_stage import TwoStageCascade
 
@@ -16,6 +16,7 @@ __all__ = [
     'SAMPLERS',
     'DecodedPairs',
     'MaskDiffusion',
+    'MaskPainter',
     'MaskToImageDiffusion',
     'PFDiffSeg',
     'PairCascade',

@@ -82,7 +82,7 @@ class GivenMaskCascade:
 
     Args:
         masks: The label maps.
-        image_model: Draws an image for each: a :class:`PairPainter`, or the second stage of a baseline.
+        image_model: Draws an image for each: a :class:`MaskPainter`, or the second stage of a baseline.
         super_resolution: Paints those images at the size of the maps, where the image model draws smaller ones; or
             None.
         device: Where to run; the models are moved there and set to evaluation.
@@ -101,10 +101,10 @@ class GivenMaskCascade:
         *,
         device: str = 'cpu',
     ) -> None:
-        if super_resolution is not None and not isinstance(super_resolution, PairPainter):
+        if super_resolution is not None and type(super_resolution) is not PairPainter:
             raise ValueError(
                 f'Images for given label maps are enlarged by a PairPainter, got a {type(super_resolution).__name__}, '
-                'which draws label maps of its own. Leave it out, or give a painter.'
+                'which does not draw for an image and a label map. Leave it out, or give a PairPainter.'
             )
         factor = super_resolution.factor if super_resolution is not None else 1
         if image_model.data_preprocessor.size * factor != masks.size:

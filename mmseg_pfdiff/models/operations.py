@@ -70,5 +70,6 @@ def _run_diffusion(model: PairDiffusion, pairs: Tensor) -> nn.Module:
 def _run_painter(model: PairPainter, pairs: Tensor) -> nn.Module:
     """One image; returns the network."""
     low = F.avg_pool2d(pairs[:, :1], model.factor)
-    model.generator(low, pairs[:, 1:], torch.empty(1, model.generator.noise_channels, *low.shape[-2:]))
+    channels = model.generator.noise_channels + model.generator.look_channels
+    model.generator(low, pairs[:, 1:], torch.empty(1, channels, *low.shape[-2:]))
     return model.generator

@@ -130,7 +130,9 @@ def test_each_stage_of_a_baseline_takes_its_options(demo_data, tmp_path):
     )
     assert opened.cascade().tile_size == 32 and opened.card is None and opened.requests.describe() == {}
     assert opened.choose_requests() is opened.requests
-    with pytest.raises(ValueError, match='Two-stage baselines cannot be steered'):
+    with pytest.raises(
+        ValueError, match='Neither two-stage baselines nor label maps that are taken as they are can be steered'
+    ):
         opened.choose_requests(target_mean='defect=0.03')
     assert opened.identity['image_model']['settings']['generator']['num_blocks'] == 1
     with pytest.raises(ValueError, match=r'Option modle\.x: .*pix2pixhd'):

@@ -17,8 +17,9 @@ from mmseg_pfdiff.checkpoints.save import save_cascade
 from mmseg_pfdiff.checkpoints.settings import build_from_settings, describe_model, read_settings
 from mmseg_pfdiff.models import PairCascade, PairPainter
 
-from ..generators import make_generator, make_painter, make_super_resolution, opening
+from ..generators import make_generator, make_mask_painter, make_painter, make_super_resolution, opening
 from ..running import ROOT, run_tool
+from ..test_models.test_mask_painter import looking
 from .test_hostile_folders import HOSTILE, changed, places, refused
 from .test_load import PALETTE, assert_same_pairs, make_card
 
@@ -99,7 +100,6 @@ def test_a_palette_code_is_rebuilt(tmp_path):
         dict(type='PairDataPreprocessor', num_classes=4, size=32, **code),
         generator=dict(channels=8, num_blocks=1, top_channels=4),
         grain=dict(num=6),
-        looks=dict(num=6),
     )
     cascade = PairCascade(generator, with_grain(painter))
     save_cascade(cascade, tmp_path / 'a', make_card())
@@ -110,9 +110,9 @@ def test_the_folder_holds_what_draws_and_no_more(exported):
     part = exported / 'super_resolution'
     assert sorted(path.name for path in part.iterdir()) == ['config.json', 'painter.safetensors']
     names = load_file(exported / WEIGHTS).keys()
-    assert {name.split('.')[0] for name in names} == {'generator', 'grain', 'looks'}
+    assert {name.split('.')[0] for name in names} == {'generator', 'grain'}
     settings = json.loads((exported / CONFIG).read_text())
-    assert set(settings) == {'type', 'data_preprocessor', 'factor', 'generator', 'grain', 'looks'}
+    assert set(settings) == {'type', 'data_preprocessor', 'factor', 'generator', 'grain'}
     assert settings['generator'] == dict(channels=8, num_blocks=1, top_channels=4, noise_channels=8)
     assert json.loads((exported / 'model_index.json').read_text())['super_resolution'] == [
         'mmseg_pfdiff',
@@ -131,10 +131,26 @@ def test_the_card_names_the_painter(exported):
     assert '- The generator: RenoiseScheduler, 3 steps' in text and '`painter.safetensors`' in text
 
 
+def test_a_mask_painter_goes_with_its_looks(tmp_path):
+    cascade = PairCascade(make_generator(), looking(make_mask_painter(crop=16)))
+    save_cascade(cascade, tmp_path / 'a', make_card())
+    again = load_cascade(tmp_path / 'a')
+    assert_same_pairs(cascade, again)
+    assert all(map(torch.equal, again.super_resolution.looks.buffers(), cascade.super_resolution.looks.buffers()))
+    settings = json.loads((tmp_path / 'a' / CONFIG).read_text())
+    assert settings['type'] == 'MaskPainter' and settings['looks'] == dict(num=6)
+    assert 'look_channels' not in settings['generator']
+    assert 'with the looks of a training tile' in (tmp_path / 'a/README.md').read_text()
+    change_config(tmp_path / 'a', 'looks', 'num', value=10**9)
+    assert 'looks.num must be a whole number from 1 to 10000' in refusal(tmp_path / 'a')
+    change_config(tmp_path / 'a', 'looks', 'num', value=7)
+    assert 'painter.safetensors is damaged, or does not fit' in refusal(tmp_path / 'a')
+
+
 def test_settings_of_the_training_are_no_trait_of_a_painter_that_draws():
     torch.manual_seed(0)
     first = describe_model(make_painter())
-    others = make_painter(crop=16, sketched=0, max_noise=0.3, lambda_low=1.0, discriminator=dict(channels=(8, 8)))
+    others = make_painter(crop=16, max_noise=0.3, lambda_low=1.0, discriminator=dict(channels=(8, 8)))
     assert describe_model(others) == first and set(first) == {'type', 'settings', 'tensors_sha256'}
     with torch.no_grad():
         others.discriminator.last.bias += 1
@@ -155,7 +171,6 @@ def sources(random_generators, demo_data, tmp_path_factory):
             'model.generator': dict(channels=8, num_blocks=1, top_channels=4),
             'model.discriminator.channels': (4, 8),
             'model.grain': dict(num=6),
-            'model.looks': dict(num=6),
             'train_dataloader.dataset.data_root': str(demo_data),
         }
     )
@@ -204,8 +219,6 @@ def test_another_sampler_is_of_the_generator_alone(sources):
         (('generator',), [8], 'generator must be an object, got [8]'),
         (('grain', 'num'), 10**9, 'grain.num must be a whole number from 1 to 10000'),
         (('grain', 'num'), 7, 'painter.safetensors is damaged, or does not fit'),
-        (('looks', 'num'), 10**9, 'looks.num must be a whole number from 1 to 10000'),
-        (('looks', 'num'), 7, 'painter.safetensors is damaged, or does not fit'),
         (('factor',), 10**9, 'factor must be a whole number from 1 to 16'),
         (('factor',), 3, 'factor must be 2, 4, 8, ..., got 3'),
         (('factor',), 4, 'painter.safetensors is damaged, or does not fit'),
@@ -280,7 +293,7 @@ def test_a_folder_of_the_other_kind_of_enlarger_is_refused(folder, tmp_path):
     index = json.loads((folder / 'model_index.json').read_text())
     for entry, message in (
         (['mmseg_pfdiff', 'PairSuperResolution'], "must be of a PairSuperResolution, got 'PairPainter'"),
-        (['mmseg_pfdiff', 'DCGAN'], 'super_resolution must be a PairSuperResolution or a PairPainter of mmseg_pfdiff'),
+        (['mmseg_pfdiff', 'DCGAN'], 'super_resolution must be a PairSuperResolution or a PairPainter or a MaskPainter of'),
         (['mmseg_pfdiff', 'PFDiffSeg'], 'super_resolution must be a PairSuperResolution or a PairPainter'),
         ('PairPainter', 'super_resolution must be a PairSuperResolution or a PairPainter'),
     ):

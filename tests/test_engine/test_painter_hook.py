@@ -16,6 +16,13 @@ from ..generators import OPTIMIZERS, make_painter
 from .toy import NUMBERS
 
 SIZE = 32
+NETWORKS = dict(
+    data_preprocessor=dict(type='PairDataPreprocessor', num_classes=4, size=SIZE),
+    generator=dict(channels=8, num_blocks=1, top_channels=4),
+    discriminator=dict(channels=(4, 8)),
+    grain=dict(num=4),
+    crop=16,
+)
 
 
 @DATASETS.register_module()
@@ -45,16 +52,7 @@ def runner(folder, tiles=12, epochs=1, model=None, **options):
     config = dict(
         default_scope='mmseg',
         work_dir=str(folder),
-        model=model
-        or dict(
-            type='PairPainter',
-            data_preprocessor=dict(type='PairDataPreprocessor', num_classes=4, size=SIZE),
-            generator=dict(channels=8, num_blocks=1, top_channels=4),
-            discriminator=dict(channels=(4, 8)),
-            grain=dict(num=4),
-            looks=dict(num=3),
-            crop=16,
-        ),
+        model=model or dict(type='PairPainter', **NETWORKS),
         train_dataloader=dict(
             batch_size=4,
             num_workers=0,
@@ -93,17 +91,16 @@ def test_evenly_chosen_tiles_are_measured_before_the_first_step(tmp_path):
     assert (grain.looks[:, 1] * 127.5 - torch.tensor([1.0, 3, 4.5, 6.5])).abs().max() < 1
 
 
-def test_looks_of_evenly_chosen_tiles(tmp_path):
-    run = runner(tmp_path)
+def test_a_mask_painter_gets_the_looks_of_evenly_chosen_tiles(tmp_path):
+    run = runner(tmp_path, model=dict(type='MaskPainter', **NETWORKS, looks=dict(num=3)))
     run.train()
     assert NoisyTiles.read[4:7] == [0, 6, 11]
     looks = run.model.looks
     assert torch.equal(looks.fractions, torch.full((3, 4), 0.25))
     assert (looks.greys - (torch.tensor([90.0, 120, 145]) / 127.5 - 1)[:, None]).abs().max() < 0.05
-    run = runner(tmp_path / 'plain')
-    run.model.sketched = 0
-    run.train()
-    assert not run.model.looks.fractions.any() and run.model.grain.deviations.all()
+    saved = CheckpointLoader.load_checkpoint(str(tmp_path / 'epoch_1.pth'))['state_dict']
+    assert torch.equal(saved['looks.textures'], looks.textures) and looks.textures[..., 4:8].min() > 0
+    assert torch.equal(run.model.grain.deviations, measured([0, 4, 7, 11]))
 
 
 def test_the_averaged_weights_that_are_saved_have_the_grain(tmp_path):
@@ -144,7 +141,7 @@ def test_fewer_tiles_than_are_measured_are_measured_again(tmp_path):
 
 def test_a_painter_of_a_checkpoint_draws_with_the_grain(tmp_path):
     runner(tmp_path).train()
-    painter = make_painter(grain=dict(num=4), looks=dict(num=3))
+    painter = make_painter(grain=dict(num=4))
     painter.load_state_dict(CheckpointLoader.load_checkpoint(str(tmp_path / 'epoch_1.pth'))['state_dict'])
     bright = torch.full((1, 1, 16, 16), 145 / 127.5 - 1)
     labels = torch.zeros(1, SIZE, SIZE, dtype=torch.long)

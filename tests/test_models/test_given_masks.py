@@ -11,7 +11,8 @@ from mmseg_pfdiff.phases.fractions import phase_fractions
 from mmseg_pfdiff.phases.labels import reduce_labels
 from mmseg_pfdiff.requests import GivenFractions
 
-from ..generators import make_painter, make_super_resolution
+from ..generators import make_mask_painter, make_painter, make_super_resolution
+from .test_mask_painter import looking
 from .test_painter import measured
 
 
@@ -64,7 +65,7 @@ def test_the_identity_tells_the_maps_apart():
 
 
 def test_a_painter_draws_an_image_for_each_map():
-    masks, painter = GivenMasks(label_maps(), 4, 32), measured(make_painter())
+    masks, painter = GivenMasks(label_maps(), 4, 32), looking(make_mask_painter())
     cascade = GivenMaskCascade(masks, painter)
     drawn = cascade.draw(masks.fractions[1:3], 0, [1, 2], size=(32, 32))
     assert torch.equal(drawn.images, painter.draw_images(masks.maps[1:3], 0, [1, 2]))

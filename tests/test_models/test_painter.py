@@ -5,7 +5,7 @@ from torch.nn import functional as F
 
 from mmseg_pfdiff.models import PairCascade, PairPainter
 from mmseg_pfdiff.models.enlarger import PairEnlarger
-from mmseg_pfdiff.models.gan.painter_losses import class_balanced_loss, statistics_distance
+from mmseg_pfdiff.models.gan.painter_losses import class_balanced_loss
 from mmseg_pfdiff.models.gan.painter_networks import PainterNetwork
 from mmseg_pfdiff.phases.fractions import phase_fractions
 
@@ -16,9 +16,7 @@ def measured(painter):
     """With grain."""
     generator = torch.Generator().manual_seed(0)
     tiles = 128 + 10 * torch.randn(6, 32, 32, generator=generator)
-    low = F.avg_pool2d(tiles[:, None] / 127.5 - 1, 2)
-    painter.grain.fit(tiles, low)
-    painter.looks.fit(low, painter.cover(torch.arange(32).expand(6, 32, 32) // 4 % 4))
+    painter.grain.fit(tiles, F.avg_pool2d(tiles[:, None] / 127.5 - 1, 2))
     return painter
 
 
@@ -70,50 +68,6 @@ def test_a_training_step_changes_both_networks_and_nothing_else():
     assert changed == {'generator', 'discriminator'} and torch.equal(model.grain.deviations, grain)
 
 
-def test_a_share_of_the_tiles_is_painted_from_sketches_after_themselves():
-    generator = torch.Generator().manual_seed(0)
-    images = 100 + 20 * torch.randn(64, 32, 32, generator=generator)
-    images[..., 16:] += 80
-    labels = (torch.arange(32) // 16).expand(64, 32, 32)
-    for share in (0, 0.5, 1):
-        inputs = make_painter(sketched=share, max_noise=0).train().training_inputs(dict(images=images, labels=labels))
-        sketched = inputs['sketched']
-        assert sketched.all() if share == 1 else not sketched.any() if share == 0 else 16 < sketched.sum() < 48
-        # Masks that are given are drawn for as they are.
-        assert torch.equal(inputs['labels'][sketched], labels[sketched])
-        for given, low in zip(inputs['given'][sketched], inputs['low'][sketched], strict=True):
-            # The grey levels and the contrast of the tile, but other noise.
-            for half in (slice(0, 8), slice(8, 16)):
-                assert (given[..., half].mean() - low[..., half].mean()).abs() < 0.05
-                assert (given[..., half].std() - low[..., half].std()).abs() < 0.03
-            assert (given[..., :8] - low[..., :8]).std() > 1.2 * low[..., :8].std()
-    with pytest.raises(ValueError, match=r'sketched is a share .* got 2\.'):
-        make_painter(sketched=2)
-
-
-def test_the_place_of_texture_does_not_matter_to_sketched_tiles():
-    generator = torch.Generator().manual_seed(0)
-    features = torch.randn(2, 3, 8, 8, generator=generator)
-    assert statistics_distance(features, features.flip(2)).abs().max() < 1e-6
-    other = torch.stack([features[0] + 0.5, 3 * (features[1] - features[1].mean((1, 2), keepdim=True))])
-    moved, wide = statistics_distance(features, other)
-    assert moved.item() == pytest.approx(0.5, abs=1e-5)
-    own = features[1].numpy()
-    expected = abs(own.mean((1, 2))).mean() + 2 * own.std((1, 2), ddof=1).mean()
-    assert wide.item() == pytest.approx(expected, rel=1e-4)
-
-
-def test_images_for_given_label_maps(painter):
-    labels = torch.randint(4, (3, 32, 48), generator=torch.Generator().manual_seed(0))
-    with pytest.raises(ValueError, match=r'trained without sketches\. Train one with model\.sketched above 0'):
-        painter.draw_images(labels, 0, [0, 1, 2])
-    measured(painter)
-    images = painter.draw_images(labels, 0, [0, 5, 7])
-    assert images.shape == (3, 32, 48) and images.dtype == torch.uint8
-    assert (painter.draw_images(labels[1:2], 0, [5])[0].int() - images[1].int()).abs().max() <= 1
-    assert not torch.equal(painter.draw_images(labels[1:2], 1, [5])[0], images[1])
-
-
 def test_crops_of_image_and_labels_show_the_same_place():
     model = make_painter(crop=8).train()
     tiles = torch.arange(32 * 32).reshape(1, 32, 32) % 251
@@ -130,7 +84,7 @@ def test_crops_of_image_and_labels_show_the_same_place():
 
 
 def test_half_of_the_masks_in_training_are_as_they_will_come():
-    model = make_painter(sketched=0).train()
+    model = make_painter().train()
     labels = torch.zeros(64, 32, 32, dtype=torch.long)
     labels[:, 8:20, 9:21] = 1
     labels[:, 1, 1] = 3  # one pixel alone, which no reduced mask keeps

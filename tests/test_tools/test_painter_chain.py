@@ -21,13 +21,13 @@ SMALL = [
     'model.data_preprocessor.size=64',
     'model.crop=32',
     'model.grain.num=8',
-    'model.looks.num=8',
 ]
 
 
-def train(data, work_dir, epochs, *flags):
+def train(data, work_dir, epochs, *flags, config=CONFIG, more=()):
     options = [
         *SMALL,
+        *more,
         f'train_cfg.max_epochs={epochs}',
         'train_cfg.val_interval=1',
         'default_hooks.checkpoint.interval=1',
@@ -38,7 +38,7 @@ def train(data, work_dir, epochs, *flags):
             for key in (f'dataset.data_root={data}', 'num_workers=0', 'persistent_workers=False')
         ),
     ]
-    run_tool('train.py', CONFIG, '--work-dir', work_dir, *flags, '--cfg-options', *options)
+    run_tool('train.py', config, '--work-dir', work_dir, *flags, '--cfg-options', *options)
 
 
 @pytest.fixture(scope='module')
@@ -140,8 +140,10 @@ def test_it_is_exported_and_measured(files, tmp_path):
     assert row['evaluations'] == '3', 'two of the generator, one of the painter'
 
 
-def test_images_for_label_maps_that_are_given(trained, demo_data, tmp_path, capsys):
-    painter = [trained / CONFIG.name, trained / 'epoch_2.pth']
+def test_images_for_label_maps_that_are_given(files, demo_data, tmp_path, capsys):
+    config = ROOT / 'configs/small/mask-painter_tiny-128x128.py'
+    train(demo_data, tmp_path / 'work', 1, config=config, more=['model.looks.num=8'])
+    painter = [tmp_path / 'work' / config.name, tmp_path / 'work/epoch_1.pth']
     maps = demo_data / 'tiles/ann_dir/train'
     run_tool('generate_pairs.py', *painter, '--masks', maps, '--out', tmp_path / 'given', '--num', 2)
     given = PairFolder(tmp_path / 'given')
@@ -158,11 +160,21 @@ def test_images_for_label_maps_that_are_given(trained, demo_data, tmp_path, caps
     ]
     run_tool('generate_pairs.py', *painter, *remodelled, '--out', tmp_path / 'new', '--num', 2, '--max-moved', 1)
     new = PairFolder(tmp_path / 'new')
-    assert new.description['masks']['remodelled'] and new.description['image_model']['type'] == 'PairPainter'
+    assert new.description['masks']['remodelled'] and new.description['image_model']['type'] == 'MaskPainter'
     for row in new.rows():
         shares = np.bincount(new.read(row.index)[1].ravel(), minlength=4) / 4096
         present = np.array(row.target) * (shares > 0)
         assert shares == pytest.approx(present / present.sum(), abs=1 / 4096)
+    # The same painter out of an exported folder, and one that draws no images for label maps.
+    run_tool(
+        'export_generator.py', *files[:2], tmp_path / 'steel', '--sr-config', painter[0], '--sr-checkpoint', painter[1]
+    )
+    run_tool('generate_pairs.py', tmp_path / 'steel', '--masks', maps, '--out', tmp_path / 'again', '--num', 2)
+    again = PairFolder(tmp_path / 'again')
+    assert again.description == given.description
+    assert all(np.array_equal(*parts) for n in (0, 1) for parts in zip(again.read(n), given.read(n), strict=True))
+    with pytest.raises(SystemExit, match='draws no images for label maps, as a MaskPainter does'):
+        run_tool('generate_pairs.py', *files[3::2], '--masks', maps, '--out', tmp_path / 'wrong', '--num', 2)
     for wrong, message in (
         ([*remodelled, '--size', '70x91'], 'images for given --masks take no options for size'),
         ([*remodelled[:2], *remodelled[3:]], 'for label maps of other fractions, add --remodel'),

@@ -8,7 +8,6 @@ from mmseg.registry import MODELS
 from torch import Tensor
 from torch.nn import functional as F
 
-from ...phases.fractions import phase_fractions
 from ...phases.labels import IGNORE_INDEX
 from ...phases.seeding import sample_generator
 from ...spectrum import spectrum_distance
@@ -16,12 +15,8 @@ from ..preprocessor import DecodedPairs
 from ..validation import VALIDATION_SEED
 from .base import AdversarialModel
 from .grain import Grain
-from .painter_losses import class_balanced_loss, statistics_distance
+from .painter_losses import class_balanced_loss
 from .painter_networks import ClassDiscriminator, PainterNetwork
-from .sketch import Sketcher, draw_sketches, measure_looks, phase_cover
-
-# A sketch holds the drawn image to the brightness of blocks of so many pixels of low resolution.
-BLOCK = 8
 
 
 def blurred(images: Tensor) -> Tensor:
@@ -37,31 +32,22 @@ class PairPainter(AdversarialModel):
     all phases weighing alike. The painter therefore has to show each phase where the mask says that it is. What is
     judged has its grain already, so that the judge looks at structure.
 
-    Of a share of the training tiles the painter is not shown the low-resolution image but a sketch: each phase in its
-    mean grey level, see :class:`Sketcher`. So it draws images for given label maps, too (:meth:`draw_images`).
-
     Args:
         data_preprocessor: Config of a :class:`PairDataPreprocessor`; its size is that of the training tiles. Pairs of
             any size are drawn in one go.
         factor: Of the enlargement, a power of two.
         generator: Arguments of :class:`PainterNetwork` besides channels and factor.
         discriminator: Arguments of :class:`ClassDiscriminator` besides classes.
-        grain: Arguments of :class:`Grain`; it and the looks are measured before training, by
-            :class:`~mmseg_pfdiff.engine.PainterHook`.
-        looks: Arguments of :class:`Sketcher` besides classes and side.
-        sketched: Share of training tiles that are painted from a sketch, in [0, 1].
+        grain: Arguments of :class:`Grain`, which :class:`~mmseg_pfdiff.engine.PainterHook` measures before training.
         crop: Side of the part of a tile that a training step sees; None for whole tiles.
-        lambda_low: Weight of the distance between the reduced drawn image and the low-resolution image; of sketched
-            tiles, between both reduced to blocks of 8x8 pixels more.
-        lambda_features: Weight of the distance between the judge's features of drawn and real images; of sketched
-            tiles, which do not tell where texture lies, between mean and deviation of each feature.
+        lambda_low: Weight of the distance between the reduced drawn image and the low-resolution image.
+        lambda_features: Weight of the distance between the judge's features of drawn and real images.
         lambda_spectrum: Weight of the distance between the power spectra of drawn and real images.
         max_noise: Largest deviation of the noise that low-resolution images get in training, which are also blurred to
             a random degree: what the generator draws is not as sharp and clean as reduced micrographs are.
 
     Raises:
-        ValueError: A crop that is larger than a tile, or that the factor or the judge's stages do not divide; a share
-            of sketches out of range.
+        ValueError: A crop that is larger than a tile, or that the factor or the judge's stages do not divide.
     """
 
     in_windows = False
@@ -73,8 +59,6 @@ class PairPainter(AdversarialModel):
         generator: dict | None = None,
         discriminator: dict | None = None,
         grain: dict | None = None,
-        looks: dict | None = None,
-        sketched: float = 0.5,
         crop: int | None = None,
         lambda_low: float = 10.0,
         lambda_features: float = 2.0,
@@ -86,11 +70,6 @@ class PairPainter(AdversarialModel):
         self.generator = PainterNetwork(codec.num_channels, factor, **(generator or {}))
         self.discriminator = ClassDiscriminator(codec.num_classes, **(discriminator or {}))
         self.grain = Grain(**(grain or {}))
-        side = self.data_preprocessor.size // factor
-        self.looks = Sketcher(codec.num_classes, side, **(looks or {}))
-        if not 0 <= sketched <= 1:
-            raise ValueError(f'sketched is a share of the training tiles, from 0 to 1; got {sketched}.')
-        self.sketched = sketched
         # Kept here, as a wrapper of distributed training does not tell it.
         self.noise_channels = self.generator.noise_channels
         self.factor, self.crop = factor, crop
@@ -110,17 +89,18 @@ class PairPainter(AdversarialModel):
             )
 
     def training_inputs(self, inputs: dict) -> dict:
-        """Crops of tiles; their low-resolution images, as they are and as the painter gets them; and masks."""
+        """Crops of tiles; their low-resolution images, as they are and as a generator might draw them; and masks."""
+        images, labels = self.crops(inputs)
+        low = F.avg_pool2d(images, self.factor)
+        return dict(images=images, low=low, degraded=self._degraded(low), labels=self._drawn_masks(labels), real=labels)
+
+    def crops(self, inputs: dict) -> tuple[Tensor, Tensor]:
+        """What a training step sees of the tiles: images, (N, 1, H, W) float in [-1, 1], and labels, (N, H, W)."""
         images, labels = inputs['images'][:, None] / 127.5 - 1, inputs['labels']
         if self.crop is not None:
             images, labels = self._random_crops(images, labels)
         self._check_side(images.shape[-1])
-        low = F.avg_pool2d(images, self.factor)
-        sketched = torch.rand(len(low), device=low.device) < self.sketched
-        given = torch.where(sketched[:, None, None, None], self._own_sketches(low, labels), self._degraded(low))
-        # Label maps that are given are drawn for as they are.
-        masks = torch.where(sketched[:, None, None], labels, self._drawn_masks(labels))
-        return dict(images=images, low=low, given=given, labels=masks, real=labels, sketched=sketched)
+        return images, labels
 
     def _random_crops(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         steps = (images.shape[-1] - self.crop) // self.factor + 1
@@ -134,15 +114,6 @@ class PairPainter(AdversarialModel):
     def _degraded(self, low: Tensor) -> Tensor:
         part, level = torch.rand(2, len(low), 1, 1, 1, device=low.device)
         return torch.lerp(low, blurred(low), part) + self.max_noise * level * torch.randn_like(low)
-
-    def _own_sketches(self, low: Tensor, labels: Tensor) -> Tensor:
-        """Sketches of tiles after themselves."""
-        cover = self.cover(labels)
-        return draw_sketches(cover, measure_looks(low, cover), torch.randn_like(low))
-
-    def cover(self, labels: Tensor) -> Tensor:
-        """:func:`phase_cover` of label maps, (N, H, W) to (N, K, H / factor, W / factor)."""
-        return phase_cover(labels, self.data_preprocessor.codec.num_classes, self.factor)
 
     def _drawn_masks(self, labels: Tensor) -> Tensor:
         """Masks of a random half of the batch as they come out of the enlargement, the others as they are."""
@@ -166,10 +137,13 @@ class PairPainter(AdversarialModel):
 
     def draw(self, inputs: dict) -> Tensor:
         """Images for the masks of the batch, with grain, (N, 1, crop, crop) float."""
-        low = inputs['given']
+        low = inputs['degraded']
         noise = torch.randn(len(low), self.noise_channels, *low.shape[-2:], device=low.device)
-        drawn = self._paint(low, inputs['labels'], noise)
-        tiles = self.grain.choose(inputs['low'], torch.rand(len(low), device=low.device))
+        return self.with_grain(self._paint(low, inputs['labels'], noise), inputs['low'])
+
+    def with_grain(self, drawn: Tensor, low: Tensor) -> Tensor:
+        """Images with the grain of real tiles that look like low-resolution images, at random."""
+        tiles = self.grain.choose(low, torch.rand(len(low), device=low.device))
         return self.grain(drawn, torch.randn_like(drawn), tiles)
 
     def _paint(self, low: Tensor, labels: Tensor, noise: Tensor) -> Tensor:
@@ -191,24 +165,27 @@ class PairPainter(AdversarialModel):
         logits, features = self.discriminator(drawn)
         losses = dict(
             loss_adversarial=class_balanced_loss(logits, inputs['labels'], self.data_preprocessor.codec.num_classes),
-            loss_low=self.lambda_low * self._low_distance(inputs, drawn),
-            loss_spectrum=self.lambda_spectrum * spectrum_distance(drawn, inputs['images']),
+            loss_low=self.lambda_low * self.low_distance(inputs['low'], drawn),
+            loss_spectrum=self.lambda_spectrum * self.spectrum_distance(drawn, inputs['images']),
         )
         if self.lambda_features:
             with torch.no_grad():
                 _, real = self.discriminator(inputs['images'])
-            distances = [
-                torch.where(inputs['sketched'], statistics_distance(own, other), (own - other).abs().mean((1, 2, 3)))
-                for own, other in zip(features, real, strict=True)
-            ]
-            losses['loss_features'] = self.lambda_features * torch.stack(distances).mean()
+            distances = [self.features_distance(own, other) for own, other in zip(features, real, strict=True)]
+            losses['loss_features'] = self.lambda_features * sum(distances) / len(distances)
         return losses
 
-    def _low_distance(self, inputs: dict, drawn: Tensor) -> Tensor:
-        differences = F.avg_pool2d(drawn, self.factor) - inputs['low']
-        block = min(BLOCK, *differences.shape[-2:])
-        fine, coarse = (each.abs().mean((1, 2, 3)) for each in (differences, F.avg_pool2d(differences, block)))
-        return torch.where(inputs['sketched'], coarse, fine).mean()
+    def low_distance(self, low: Tensor, drawn: Tensor) -> Tensor:
+        """How far drawn images, reduced, are from the low-resolution ones."""
+        return F.l1_loss(F.avg_pool2d(drawn, self.factor), low)
+
+    def spectrum_distance(self, drawn: Tensor, real: Tensor) -> Tensor:
+        """How far the power spectra are from each other, those of the batch."""
+        return spectrum_distance(drawn, real)
+
+    def features_distance(self, own: Tensor, other: Tensor) -> Tensor:
+        """How far features of the judge are from each other, place by place."""
+        return F.l1_loss(own, other)
 
     def predict(self, inputs: dict, indices: Sequence[int]) -> tuple[Tensor, Tensor]:
         """The images of the real label maps, from their low-resolution images, and these."""
@@ -244,37 +221,6 @@ class PairPainter(AdversarialModel):
         labels = F.pad(decoded.labels[:, None].float(), (0, beyond[1], 0, beyond[0]), mode='replicate')[:, 0].long()
         images = self.paint(low, labels, seed, indices)[:, : size[0], : size[1]]
         return DecodedPairs(images, *decoded)
-
-    @torch.no_grad()
-    def draw_images(self, labels: Tensor, seed: int, indices: Sequence[int]) -> Tensor:
-        """Draws an image for each label map, after the looks of a real tile of like fractions.
-
-        Image i is a function of its label map, the seed and its index.
-
-        Args:
-            labels: (N, H, W), any integer dtype, values 0..K-1 or 255; H and W multiples of the factor.
-            seed: Seed of the run, >= 0.
-            indices: N indices, >= 0.
-
-        Returns:
-            (N, H, W) uint8 grey values, on the model's device.
-
-        Raises:
-            ValueError: The painter was trained without sketches.
-        """
-        if not self.looks.fractions.any():
-            raise ValueError(
-                'This painter draws no images for given label maps: it was trained without sketches. Train one with '
-                'model.sketched above 0.'
-            )
-        labels = labels.to(self.looks.fractions.device)
-        cover = self.cover(labels)
-        generators = [sample_generator(seed, index, 'image') for index in indices]
-        white = torch.stack([torch.randn(1, *cover.shape[-2:], generator=each) for each in generators])
-        uniform = torch.stack([torch.rand((), generator=each) for each in generators])
-        fractions = phase_fractions(labels, cover.shape[1])
-        tiles = self.looks.choose(fractions, uniform.to(cover.device))
-        return self.paint(self.looks(cover, tiles, white.to(cover.device)), labels, seed, indices)
 
     @torch.no_grad()
     def paint(self, low: Tensor, labels: Tensor, seed: int, indices: Sequence[int]) -> Tensor:

@@ -38,6 +38,7 @@ class PainterNetwork(nn.Module):
         num_blocks: Residual blocks there.
         top_channels: Width at the high resolution.
         noise_channels: Z.
+        look_channels: L, numbers for each pixel of low resolution that say how the image shall look there.
 
     Raises:
         ValueError: A factor that is no power of two.
@@ -51,13 +52,14 @@ class PainterNetwork(nn.Module):
         num_blocks: int = 5,
         top_channels: int = 24,
         noise_channels: int = 8,
+        look_channels: int = 0,
     ) -> None:
         super().__init__()
         if factor < 2 or factor & (factor - 1):
             raise ValueError(f'factor must be 2, 4, 8, ..., got {factor}.')
         self.factor, self.channels, self.num_blocks = factor, channels, num_blocks
-        self.top_channels, self.noise_channels = top_channels, noise_channels
-        self.first = convolution(1 + mask_channels * factor**2 + noise_channels, channels)
+        self.top_channels, self.noise_channels, self.look_channels = top_channels, noise_channels, look_channels
+        self.first = convolution(1 + mask_channels * factor**2 + noise_channels + look_channels, channels)
         self.blocks = nn.Sequential(*(PlainResidualBlock(channels) for _ in range(num_blocks)))
         widths = [channels] + [top_channels] * int(math.log2(factor))
         self.stages = nn.ModuleList(convolution(wide + mask_channels, narrow) for wide, narrow in pairwise(widths))
@@ -71,7 +73,7 @@ class PainterNetwork(nn.Module):
         Args:
             low: (N, 1, h, w) float in [-1, 1], images.
             masks: (N, M, h * factor, w * factor) float in [-1, 1], mask channels.
-            noise: (N, Z, h, w) float.
+            noise: (N, Z + L, h, w) float, noise and looks.
 
         Returns:
             (N, 1, h * factor, w * factor) float, about in [-1, 1].
