@@ -61,6 +61,9 @@ class TaskCommands:
         generator = self._model(task, method.generator, method.options)
         out = ['--out', str(self.work_dir / task.name), '--kept', str(int(task.units))]
         command = ['generate_pairs.py', *generator, *out]
+        if method.masks:
+            folder = Path(self.plan.data[task.case['split']]) / method.masks
+            command += ['--masks', str(folder), *(['--remodel'] if method.remodel else [])]
         if method.image:
             config, checkpoint = self._model(task, method.image, method.image_options)
             command += ['--image-config', config, '--image-checkpoint', checkpoint]

@@ -8,8 +8,8 @@ REAL = 'real'
 BUDGETS = ('epochs', 'iterations')
 # Fields of a method that decide which pairs are drawn and kept; the others say how they are used.
 DRAWING = (
-    'generator', 'image', 'super_resolution', 'options', 'image_options', 'super_resolution_options', 'arguments',
-    'drop_disagreeing',
+    'generator', 'image', 'super_resolution', 'masks', 'remodel', 'options', 'image_options',
+    'super_resolution_options', 'arguments', 'drop_disagreeing',
 )  # fmt: skip
 
 
@@ -31,9 +31,12 @@ class Method(NamedTuple):
     """Where the synthetic pairs of a method come from.
 
     Attributes:
-        generator: Name of the trained generator, or of the mask model of a two-stage baseline; None with `pairs_of`.
+        generator: Name of the trained generator, of the mask model of a two-stage baseline, or with `masks` of what
+            draws images for them; None with `pairs_of`.
         image: Name of the image model of a two-stage baseline, or None.
         super_resolution: Name of the super-resolution model, or None.
+        masks: Folder of label maps to draw images for, below the root of the data, as 'tiles/ann_dir/train'; or None.
+        remodel: Draw for new label maps after those.
         options: Settings over the generator's config when it draws, such as its guidance or its fractions.
         image_options: The same over the config of the image model.
         super_resolution_options: The same over the config of the super-resolution model.
@@ -50,6 +53,8 @@ class Method(NamedTuple):
     generator: str | None = None
     image: str | None = None
     super_resolution: str | None = None
+    masks: str | None = None
+    remodel: bool = False
     options: Mapping = {}
     image_options: Mapping = {}
     super_resolution_options: Mapping = {}

@@ -114,6 +114,7 @@ def _check_method(plan: Plan, name: str, method: Method, where: str) -> None:
             )
     elif not method.generator:
         raise ValueError(f'{where} needs a generator, or pairs_of.')
+    _check_masks(plan, method, where)
     unknown = [part for part in method_generators(method) if part not in plan.generators]
     if unknown:
         raise ValueError(
@@ -127,3 +128,13 @@ def _check_method(plan: Plan, name: str, method: Method, where: str) -> None:
     _check_number(method.real_finish, 0, f'{where}: real_finish')
     if method.real_finish >= plan.epochs:
         raise ValueError(f'{where}: real_finish must be below the {plan.epochs} epochs, got {method.real_finish}.')
+
+
+def _check_masks(plan: Plan, method: Method, where: str) -> None:
+    if method.remodel and not method.masks:
+        raise ValueError(f'{where}: remodel changes label maps that are given; name their folder as masks.')
+    if method.masks and method.image:
+        raise ValueError(f'{where}: masks take the place of a mask model; name the image model as generator.')
+    missing = [root for root in plan.data.values() if method.masks and not Path(root, method.masks).is_dir()]
+    if missing:
+        raise FileNotFoundError(f'{where}: there is no folder {Path(missing[0], method.masks)} of label maps.')

@@ -293,7 +293,10 @@ def test_a_folder_of_the_other_kind_of_enlarger_is_refused(folder, tmp_path):
     index = json.loads((folder / 'model_index.json').read_text())
     for entry, message in (
         (['mmseg_pfdiff', 'PairSuperResolution'], "must be of a PairSuperResolution, got 'PairPainter'"),
-        (['mmseg_pfdiff', 'DCGAN'], 'super_resolution must be a PairSuperResolution or a PairPainter or a MaskPainter of'),
+        (
+            ['mmseg_pfdiff', 'DCGAN'],
+            'super_resolution must be a PairSuperResolution or a PairPainter or a MaskPainter of',
+        ),
         (['mmseg_pfdiff', 'PFDiffSeg'], 'super_resolution must be a PairSuperResolution or a PairPainter'),
         ('PairPainter', 'super_resolution must be a PairSuperResolution or a PairPainter'),
     ):

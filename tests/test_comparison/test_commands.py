@@ -54,3 +54,24 @@ def test_a_two_stage_baseline_is_drawn_by_its_two_models_under_their_options(dem
     for name, steps in (('image', 3), ('sr', 4)):
         config = Config.fromfile(state / f'pairs/demo/two/{name}/config.py')
         assert config.model.sampler.steps == steps
+
+
+def test_images_are_drawn_for_label_maps_of_the_data(demo_data, tmp_path):
+    config = str(ROOT / 'configs/small/mask-painter_tiny-128x128.py')
+    method = dict(generator='painter', masks='tiles/ann_dir/train', remodel=True)
+    plan = read_plan(
+        write_plan(
+            tmp_path / 'plan.py',
+            demo_data,
+            generators=dict(painter=dict(config=config, epochs=1)),
+            methods=dict(given=method | dict(remodel=False), new=method),
+        )
+    )
+    commands = commands_of(plan, tmp_path)
+    given, new = (commands(task)[0] for task in list_tasks(plan) if task.kind == 'pairs')
+    assert (
+        given[1:3]
+        == new[1:3]
+        == [str(tmp_path / 'state/generators/demo/painter/config.py'), 'weights:generators/demo/painter']
+    )
+    assert given[-2:] == ['--masks', str(demo_data / 'tiles/ann_dir/train')] and new[-3:] == [*given[-2:], '--remodel']

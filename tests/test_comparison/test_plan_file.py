@@ -23,8 +23,8 @@ def test_every_plan_of_the_project_reads(tmp_path, demo_data):
         fields = Config.fromfile(tmp_path / path.name)
         # Of each split only what reading looks for.
         for split in fields.data:
-            for part in ('val', 'test'):
-                (tmp_path / split / 'img_dir' / part).mkdir(parents=True, exist_ok=True)
+            for part in ('img_dir/val', 'img_dir/test', 'tiles/ann_dir/train'):
+                (tmp_path / split / part).mkdir(parents=True, exist_ok=True)
             (tmp_path / split / 'dataset.json').write_text(json.dumps(record | dict(split=dict(name=split))))
         roots = {
             **{split: str(tmp_path / split) for split in fields.data},
@@ -51,6 +51,13 @@ def test_what_does_not_fit_is_named(demo_data, tmp_path):
         (dict(segmentors=dict(a='no.py')), FileNotFoundError, 'no.py is not there'),
         (dict(data=dict(a='nowhere')), FileNotFoundError, 'no data set at nowhere'),
         (dict(methods={'a': dict(image='small')}), ValueError, "method 'a' needs a generator, or pairs_of"),
+        (dict(methods={'a': dict(generator='small', remodel=True)}), ValueError, 'name their folder as masks'),
+        (dict(methods={'a': dict(generator='small', masks='no')}), FileNotFoundError, 'no folder .*no of label maps'),
+        (
+            dict(methods={'a': dict(generator='small', image='small', masks='ann_dir/train')}),
+            ValueError,
+            'name the image model as generator',
+        ),
         (dict(methods={'a': dict(pairs_of='b')}), ValueError, "'a' takes the pairs of 'b': that must be a method"),
         (
             dict(methods={'a': dict(generator='small'), 'b': dict(pairs_of='a', drop_disagreeing=True)}),
