@@ -10,6 +10,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from ..json_files import read_json_object
 from ..models.cascade import PairCascade
@@ -120,6 +121,17 @@ def _class_name(folder: Path, index: Mapping, name: str) -> str | None:
     return entry[1]
 
 
+class _Uninitialised(TorchFunctionMode):
+    """Leaves out the first values of weights that have no memory: half of the time that building these takes."""
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        # That is how the functions of torch.nn.init hand themselves over, and what they return.
+        if getattr(func, '__module__', None) == nn.init.__name__ and kwargs['tensor'].is_meta:
+            return kwargs['tensor']
+        return func(*args, **kwargs)
+
+
 def _load_part(folder: Path, kind: str, sampler: str | None, steps: int | None, options: Mapping) -> Model:
     path = folder / CONFIG_FILE
     settings = _read(path)
@@ -141,7 +153,7 @@ def _load_part(folder: Path, kind: str, sampler: str | None, steps: int | None, 
 def _load_diffusion(folder: Path, settings: Mapping, changes: str) -> PairDiffusion:
     path = folder / CONFIG_FILE
     with _naming(path, changes):
-        with unets_without_memory():
+        with unets_without_memory(), _Uninitialised():
             model = build_from_settings(settings)
         check_sampler(model.sampler, model.training_schedule)
         model.unet.check_sides(model.data_preprocessor.size)
@@ -156,7 +168,7 @@ def _load_painter(folder: Path, settings: Mapping, changes: str) -> PairPainter:
     path, file = folder / CONFIG_FILE, folder / PAINTER_FILE
     # The network of a painter takes no more memory than the file of its weights: first on the meta device.
     state = _read_weights(file)
-    with _naming(path, changes), torch.device('meta'):
+    with _naming(path, changes), torch.device('meta'), _Uninitialised():
         needed = {name: value.shape for name, value in drawing_weights(build_from_settings(settings)).items()}
     if needed != {name: value.shape for name, value in state.items()}:
         raise ValueError(f'{file} is damaged, or does not fit the network of {path}.')

@@ -22,7 +22,8 @@ from .validation import batches
 
 MAX_MOVED = 0.03
 MAX_INVENTED = 0.5
-# A class that gained no more than this share of the pixels was not invented: a few pixels at a border do no harm.
+# A class that gained no more than this share of the pixels was not invented: a few pixels at a border do no harm. Nor
+# does it if no more than this was asked of a class that was not drawn at all.
 MIN_GAIN = 0.002
 # Pairs drawn beyond those that shall be kept, as some are not; with fewer kept than this share, it would take for ever.
 SPARE = 1.05
@@ -103,7 +104,8 @@ class PairRecorder:
         measured = phase_fractions(pairs.labels, len(self.classes))
         invented = invented_shares(pairs.labels, pairs.plain, len(self.classes))
         measures = self._measures(targets, pairs, invented)
-        reasons = [self._reason(numbers, shares) for numbers, shares in zip(measures, invented, strict=True)]
+        lacking = torch.where(measured == 0, targets, 0.0) if self.cascade.exact else torch.zeros_like(measured)
+        reasons = [self._reason(*each) for each in zip(measures, invented, lacking, strict=True)]
         return [
             PairRow(
                 index,
@@ -118,8 +120,11 @@ class PairRecorder:
             for n, index in enumerate(indices)
         ]
 
-    def _reason(self, measures: dict[str, float], invented: Tensor) -> str:
+    def _reason(self, measures: dict[str, float], invented: Tensor, lacking: Tensor) -> str:
         """Why a pair is not kept; empty if it is."""
+        if lacking.max() > MIN_GAIN:
+            name, share = self.classes[int(lacking.argmax())], 100 * lacking.max().item()
+            return f'{share:.1f} % of {name} was asked for, none was drawn'
         if measures['moved'] > self.max_moved:
             return f'{100 * measures["moved"]:.1f} % of the pixels changed their class to meet the fractions'
         if measures['invented'] > self.max_invented:

@@ -7,12 +7,15 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from .borders import move_borders
 from .components import remove_specks
 from .labels import IGNORE_INDEX, class_indices
-from .quota import assign_with_quota, largest_remainder
 
 # Channels count in steps of this part of 1 where a quota decides between pixels.
 QUOTA_LEVELS = 256
+# What a pixel of distance costs there, as a part of the difference that decided pixels make: one that is less decided
+# may lie a few pixels off its phase before it is left alone.
+DISTANCE_COST = 0.25
 
 
 def simplex_codes(num_classes: int) -> Tensor:
@@ -191,8 +194,8 @@ class PhaseCodec(nn.Module):
         Args:
             channels: (N, M, H, W) float.
             target: (N, K) float, phase fractions, each row >= 0 and sums to 1. With them, class k gets its fraction of
-                the H * W pixels, rounded by largest remainder, and the map has the highest total score, of channels
-                rounded to 1/256, among all such maps.
+                the H * W pixels, by :func:`move_borders` of the nearest codes with the scores of channels rounded to
+                1/256. A class that is nowhere the nearest stays absent.
             speck_area: Components of the nearest codes with fewer pixels take the class around them, see
                 :func:`remove_specks`, before the quota is met; 0 leaves all.
 
@@ -207,12 +210,18 @@ class PhaseCodec(nn.Module):
         plain = best.indices[:, 0].to(torch.uint8)
         labels = remove_specks(plain, speck_area).labels if speck_area > 1 else plain
         if target is not None:
-            n, k, height, width = scores.shape
+            n, k = scores.shape[:2]
             if target.shape != (n, k):
                 raise ValueError(f'target must be ({n}, {k}) for these channels, got {tuple(target.shape)}.')
-            counts = largest_remainder(target.to(scores.device), height * width)
             # Rounded: which of two pixels that look alike is moved must not hang on the rounding of the kernels.
             rounded = self.scores((channels.float() * QUOTA_LEVELS).round() / QUOTA_LEVELS)
             rounded = swap_classes(rounded, plain, labels)
-            labels = assign_with_quota(rounded.flatten(2), counts).reshape(n, height, width).to(torch.uint8)
+            labels = self._with_fractions(rounded, labels, target)
         return DecodedLabels(labels, best.values[:, 0] - best.values[:, 1], plain)
+
+    def _with_fractions(self, scores: Tensor, labels: Tensor, target: Tensor) -> Tensor:
+        """On the CPU: many small steps, each of which a GPU would have to be waited for."""
+        decided = torch.pdist(self.codes.cpu()).min().item() ** 2 / 2
+        maps = zip(labels.cpu(), target.cpu(), scores.double().cpu(), strict=True)
+        drawn = [move_borders(*each, cost=DISTANCE_COST * decided) for each in maps]
+        return torch.stack(drawn).to(labels.device)

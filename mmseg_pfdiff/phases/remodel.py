@@ -5,8 +5,8 @@ from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 from torch.nn import functional as F
 
+from .borders import move_borders
 from .labels import IGNORE_INDEX
-from .quota import assign_with_quota, largest_remainder
 
 # Bends have about so many waves along a side.
 KNOTS = 5
@@ -72,35 +72,3 @@ def known_everywhere(labels: Tensor) -> Tensor:
         return labels
     rows, columns = distance_transform_edt(ignored, return_distances=False, return_indices=True)
     return labels[torch.as_tensor(rows), torch.as_tensor(columns)]
-
-
-def move_borders(labels: Tensor, target: Tensor) -> Tensor:
-    """Lets phases grow and shrink at their borders, to exact fractions.
-
-    A pixel takes another phase the more readily, the nearer that is: a phase grows or shrinks everywhere by about the
-    same width, and none appears where there was none.
-
-    Args:
-        labels: (H, W) integer in 0..K-1.
-        target: (K,) float, as in :func:`remodel`.
-
-    Returns:
-        (H, W) uint8 in 0..K-1.
-
-    Raises:
-        ValueError: A target for none of the phases that are there, or one that is no composition.
-    """
-    classes = range(len(target))
-    here = [k for k in classes if (labels == k).any()]
-    wanted = target.double()[here]
-    if not wanted.sum() > 0:
-        raise ValueError(
-            f'The label map has the classes {here}, the fractions {target.tolist()} ask for none of them. Ask for at '
-            'least one.'
-        )
-    if len(here) == 1:
-        return labels.to(torch.uint8)
-    scores = -torch.stack([torch.as_tensor(distance_transform_edt((labels != k).numpy())) for k in here])
-    counts = largest_remainder((wanted / wanted.sum())[None], labels.numel())
-    places = assign_with_quota(scores.flatten(1)[None], counts)[0]
-    return torch.tensor(here, dtype=torch.uint8)[places].reshape(labels.shape)

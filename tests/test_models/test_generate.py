@@ -232,6 +232,18 @@ def test_requests_far_from_the_real_vectors_are_flagged(tmp_path):
     assert '(requested' in summary and 'Class shares of all pairs: matrix' in summary
 
 
+def test_a_pair_without_a_phase_that_was_asked_for_is_not_kept():
+    labels = torch.zeros(2, 16, 16, dtype=torch.uint8)
+    pairs = DecodedPairs(labels, labels, torch.zeros(2, 16, 16), labels)
+    requests = [FractionRequest(torch.tensor([1 - share, 0, 0, share]).double(), 'a') for share in (0.03, 0.001)]
+    record = PairRecorder(PairCascade(make_generator()), CLASSES)
+    first, second = record(0, [0, 1], requests, pairs)
+    assert not first.kept and first.reason == '3.0 % of defect was asked for, none was drawn'
+    assert second.kept
+    plain = PairRecorder(PairCascade(make_generator(), exact=False), CLASSES)
+    assert all(row.kept for row in plain(0, [0, 1], requests, pairs)), 'exactness was not asked for'
+
+
 def test_a_phase_that_was_not_drawn_is_invented():
     plain = torch.zeros(1, 100, 10, dtype=torch.uint8)
     plain[0, :, 0] = 1

@@ -86,10 +86,22 @@ def test_decode_to_exact_fractions():
         assert ((counts - fractions[n] * 1024).abs() < 1).all()
     plain = codec.decode(channels)
     assert torch.equal(decoded.plain, plain.labels) and torch.equal(plain.plain, plain.labels)
-    # What was not moved keeps the nearest code; what was moved is, on the whole, what was decided least.
+    # What was not moved keeps the nearest code; what was moved is, on the whole, what was decided least, at borders.
     moved = decoded.labels[0] != decoded.plain[0]
     assert 0 < moved.sum() < 600
     assert decoded.margins[0][moved].mean() < decoded.margins[0][~moved].mean()
+
+
+def test_a_phase_grows_where_it_is_and_none_appears_as_scattered_pixels():
+    codec, generator = PhaseCodec(4), torch.Generator().manual_seed(0)
+    labels = torch.zeros(1, 32, 32, dtype=torch.long)
+    labels[:, 10:16, 10:16] = 3
+    channels = 0.6 * codec.encode(labels) + 0.1 * torch.randn(1, 3, 32, 32, generator=generator)
+    grown = codec.decode(channels, torch.tensor([[0.93, 0, 0, 0.07]])).labels[0]
+    assert (grown == 3).sum() == 72 and (grown[7:19, 7:19] == 3).sum() == 72
+    # Nothing of class 1 was drawn: the others share what was asked of it.
+    without = codec.decode(channels, torch.tensor([[0.90, 0.03, 0, 0.07]])).labels[0]
+    assert not (without == 1).any() and (without == 3).sum() == round(1024 * 0.07 / 0.97)
 
 
 def test_decode_to_the_fractions_it_has_changes_nothing():

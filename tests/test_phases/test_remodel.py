@@ -5,8 +5,9 @@ import pytest
 import torch
 from scipy import ndimage
 
+from mmseg_pfdiff.phases.borders import distance_to, move_borders
 from mmseg_pfdiff.phases.fractions import nearest_compositions, phase_fractions
-from mmseg_pfdiff.phases.remodel import bend, known_everywhere, move_borders, remodel
+from mmseg_pfdiff.phases.remodel import bend, known_everywhere, remodel
 
 
 def disc(side=64, radius=12.0):
@@ -31,13 +32,32 @@ def test_no_phase_appears_where_there_was_none_and_the_others_share_what_was_ask
     assert torch.equal(move_borders(disc() * 2, torch.tensor([0.2, 0.6, 0.2])).unique(), torch.tensor([0, 2]))
     same = torch.full((8, 8), 2)
     assert torch.equal(move_borders(same, torch.tensor([0.5, 0.3, 0.2])), same)
-    with pytest.raises(ValueError, match=r'has the classes \[2\], the fractions .* ask for none of them'):
-        move_borders(same, torch.tensor([0.5, 0.5, 0.0]))
+    assert torch.equal(move_borders(disc(), torch.tensor([0.0, 0.0, 1.0])), disc()), 'nothing is asked of what is there'
+    with pytest.raises(ValueError, match='must be >= 0 and sum to 1'):
+        move_borders(disc(), torch.tensor([0.5, 0.1]))
 
 
 def test_a_phase_that_nothing_is_asked_of_goes():
     moved = move_borders(disc(), torch.tensor([1.0, 0.0]))
     assert not moved.any()
+
+
+def test_distances_are_zero_inside_and_count_pixels_outside():
+    distance = distance_to(disc() == 1)
+    assert not distance[disc() == 1].any() and distance[32, 63] == 20
+    assert distance[0, 0] == pytest.approx(ndimage.distance_transform_edt(disc().numpy() == 0)[0, 0])
+
+
+def test_scores_decide_among_pixels_at_like_distances():
+    scores = torch.zeros(2, 64, 64)
+    scores[1, :, 32:] = 0.9
+    grown = move_borders(disc(), torch.tensor([0.85, 0.15]), scores)
+    left, right = (int(grown[:, half].sum() - disc()[:, half].sum()) for half in (slice(0, 32), slice(32, 64)))
+    assert right > 1.5 * left > 0
+    # At a cost of next to nothing, the scores alone decide, and the phase scatters.
+    scores = torch.rand(2, 64, 64, generator=torch.Generator().manual_seed(0))
+    scattered = move_borders(disc(), torch.tensor([0.85, 0.15]), scores, cost=1e-9)
+    assert ndimage.label(scattered.numpy())[1] > 20 > ndimage.label(grown.numpy())[1]
 
 
 def test_bends_of_nothing_and_of_whole_pixels():
