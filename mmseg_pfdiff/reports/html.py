@@ -106,9 +106,6 @@ def plain_label(name: str) -> str:
 def plot(figure: Figure, text: str) -> Markup:
     """A figure of matplotlib; `text` is what stands for it where pictures are not shown."""
     file = io.BytesIO()
-    # Once, for less than half of what constrained layout takes; it knows nothing of legends above all panels.
-    above = sum(legend.get_window_extent().height for legend in figure.legends)
-    figure.tight_layout(pad=0.5, rect=(0, 0, 1, 1 - above / figure.bbox.height))
     # Figures made without pyplot are kept nowhere, so there is nothing to close.
     FigureCanvasAgg(figure).print_png(file)
     # With many classes it is wider than the page: rolling it keeps its words legible.
@@ -128,7 +125,7 @@ def panels(rows: int, columns: int, width: float = 2.35, height: float = 2.4, **
     Returns:
         Figure and (rows, columns) axes.
     """
-    figure = Figure((columns * width, rows * height), dpi=DPI)
+    figure = Figure((columns * width, rows * height), dpi=DPI, layout='constrained')
     axes = figure.subplots(rows, columns, squeeze=False, **settings)
     for axis in axes.flat:
         axis.tick_params(labelsize=8)
@@ -142,7 +139,7 @@ def shared_legend(figure: Figure, axis) -> None:
     # Inches: a handle with its gaps, and a letter at this size.
     column = 0.6 + 0.075 * max(map(len, labels))
     ncols = max(1, min(len(labels), int(figure.get_figwidth() / column)))
-    figure.legend(handles, labels, loc='upper center', ncols=ncols, fontsize=9, frameon=False, markerscale=1.5)
+    figure.legend(handles, labels, loc='outside upper center', ncols=ncols, fontsize=9, frameon=False, markerscale=1.5)
 
 
 def _embedded(png: bytes, text: str, kind: str) -> Markup:
