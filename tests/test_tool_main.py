@@ -13,6 +13,8 @@ from mmseg.registry import DATA_SAMPLERS
 from mmseg_pfdiff.command_line import describe_error, run_main, seed_number
 from mmseg_pfdiff.progress import progress
 
+from .running import ROOT
+
 
 def raising(error):
     def main():
@@ -70,7 +72,11 @@ def test_a_full_memory_is_told():
         run_main(lambda: torch.ones(2, 3) @ torch.ones(2, 3), '')
 
 
+# Without what the package registers for configs, which takes most of the time that importing it does.
 PRINTS = """
+import sys, types
+sys.modules['mmseg_pfdiff'] = package = types.ModuleType('mmseg_pfdiff')
+package.__path__ = [sys.argv[1]]
 from mmseg_pfdiff.command_line import run_main
 def main():
     for _ in range(100000):
@@ -82,8 +88,9 @@ run_main(main, 'The same command goes on.')
 def test_output_that_nobody_reads_and_letters_that_a_terminal_lacks():
     environment = {**os.environ, 'PYTHONIOENCODING': 'ascii', 'PYTHONWARNINGS': 'ignore'}
     process = subprocess.Popen(
-        [sys.executable, '-c', PRINTS], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
-    )
+        [sys.executable, '-c', PRINTS, str(ROOT / 'mmseg_pfdiff')],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment,
+    )  # fmt: skip
     while (line := process.stdout.readline()) != '\\u03bb\n':  # what libraries print comes first
         assert line, process.stderr.read()
     process.stdout.close()

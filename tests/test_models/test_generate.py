@@ -90,7 +90,7 @@ def kill_at(root, num, rows, delay):
     process = multiprocessing.get_context('fork').Process(target=generate, args=(root, num, 2), daemon=True)
     process.start()
     while process.is_alive() and len(safe_rows(root)) < rows:
-        time.sleep(0.002)
+        time.sleep(0.01)  # looking takes time from what is looked at
     time.sleep(delay)
     os.kill(process.pid, signal.SIGKILL)
     process.join()
