@@ -34,6 +34,7 @@ from .test_tables import rendered
 
 META = MetalDAMDataset.METAINFO
 CLASSES = META['classes']
+HOSTILE = ('<script>alert(1)</script>', '=a|b*c*', '$\\frac$ & "x"', '`d`_e_\n<!--')
 SIX_DIGITS = 5e-6  # relative: what rounding to six digits can change
 
 
@@ -118,8 +119,8 @@ def test_the_tool_writes_a_page_and_its_numbers_and_leaves_the_pairs_alone(pairs
     for source in tags.sources:
         kind, encoded = source.split(',')
         assert kind == 'data:image/png;base64'
-        colours = np.array(Image.open(io.BytesIO(base64.b64decode(encoded))).convert('RGB')).reshape(-1, 3)
-        assert len(np.unique(colours, axis=0)) > 4, 'no empty plot'
+        drawn = Image.open(io.BytesIO(base64.b64decode(encoded))).convert('RGB')
+        assert len(drawn.getcolors(drawn.width * drawn.height)) > 4, 'no empty plot'
 
     numbers = json.loads((out / 'evaluation.json').read_text())
     assert list(numbers) == ['about', *names]
@@ -182,17 +183,20 @@ def test_numbers_of_the_distributions(few_tiles, pairs, full):
 
 
 @pytest.fixture(scope='module')
-def fields(few_tiles, tmp_path_factory):
-    """Two fields of two tiles of the test part, drawn without fractions asked for, and their evaluation against it."""
+def fields(few_tiles, grey_segmentor, tmp_path_factory):
+    """Two fields of two tiles of the test part, drawn without fractions asked for, and their evaluation against it.
+
+    The names of their classes are hostile ones.
+    """
     tiles = held_out_tiles(few_tiles, 'test', 64, 4)
     image, label = (torch.cat([*maps[:2]], 1).numpy() for maps in (tiles.images, tiles.labels))
     root = tmp_path_factory.mktemp('fields')
-    folder = PairFolder.create(root / 'pairs', dict(META, size=[64, 128]))
+    folder = PairFolder.create(root / 'pairs', dict(META, classes=HOSTILE, size=[64, 128]))
     for n in range(2):
         fractions = tuple(phase_fractions(torch.as_tensor(label), 4).tolist())
         folder.write(PairRow(n, 0, 'unconditional', (math.nan,) * 4, fractions), image, label)
     folder.finish()
-    flags = ['--features', 'none', '--no-copies', '--held-out', 'test']
+    flags = ['--features', 'none', '--no-copies', '--held-out', 'test', '--segmentor', *grey_segmentor]
     run_tool('evaluate_pairs.py', folder.root, few_tiles, '--out', root / 'out', *flags)
     return folder, root / 'out'
 
@@ -201,7 +205,15 @@ def test_pairs_drawn_without_fractions_asked_for(pairs, fields):
     """As baselines draw them; NaN in their rows must not reach the numbers of the page."""
     folder, out = fields
     numbers = json.loads((out / 'evaluation.json').read_text())
-    assert list(numbers) == ['about', 'examples', 'target_fractions', 'set_fractions', 'microstructure', 'spectrum']
+    assert list(numbers) == [
+        'about',
+        'examples',
+        'target_fractions',
+        'set_fractions',
+        'microstructure',
+        'spectrum',
+        'agreement',
+    ]
     assert list(numbers['target_fractions']) == ['note'] and 'without fractions' in numbers['target_fractions']['note']
     assert 'drawn without fractions asked for' in (out / 'index.html').read_text()
     rows = [*folder.rows(), *PairFolder(pairs).rows()[5:8]]
@@ -223,21 +235,25 @@ def test_larger_pairs_are_cut_into_windows(few_tiles, fields):
     assert checker.spectra()['pairs'].owners == result.owners
 
 
-def test_hostile_names_of_classes_are_shown_as_they_are(few_tiles, pairs, grey_segmentor, tmp_path):
-    names = ('<script>alert(1)</script>', '=a|b*c*', '$\\frac$ & "x"', '`d`_e_\n<!--')
-    folder = PairFolder.create(tmp_path / 'hostile', dict(META, classes=names, size=[64, 64]))
+def test_hostile_names_of_classes_are_shown_as_they_are(few_tiles, pairs, fields, grey_segmentor, tmp_path):
+    def shown_as_they_are(path):
+        tags = read_page(path)
+        return not {'script', 'b'} & set(tags.seen) and all(name in tags.text for name in HOSTILE)
+
+    assert shown_as_they_are(fields[1] / 'index.html')
+    folder = PairFolder.create(tmp_path / 'hostile', dict(META, classes=HOSTILE, size=[64, 64]))
     for row in PairFolder(pairs).rows()[:4]:
-        measures = {f'plain_{name}': value for name, value in zip(names, row.measured, strict=True)}
+        measures = {f'plain_{name}': value for name, value in zip(HOSTILE, row.measured, strict=True)}
         folder.write(row._replace(measures=measures), *PairFolder(pairs).read(row.index))
+    section = target_section(folder.rows(), HOSTILE)
+    assert {item['fractions of'] for item in section.numbers['errors']} == {'label maps', 'drawn by the networks'}
+    (tmp_path / 'page.html').write_text(page('Asked for', [], [section]))
+    assert shown_as_they_are(tmp_path / 'page.html')
     flags = ['--no-copies', '--segmentor', *grey_segmentor]
-    run_tool('evaluate_pairs.py', folder.root, few_tiles, '--out', tmp_path / 'out', '--features', 'none', *flags)
-    tags = read_page(tmp_path / 'out/index.html')
-    assert not {'script', 'b'} & set(tags.seen)
-    assert all(name in tags.text for name in names)
     run_tool('check_pairs.py', folder.root, '--real-root', few_tiles, '--no-distances', *flags)
     cells, kinds = rendered((folder.root / 'check.md').read_text())
-    assert {f'{" ".join(name.split())} %' for name in names} <= set(cells) and kinds == {'text'}
-    assert f'agreement_{names[0]}' in folder.rows()[0].measures
+    assert {f'{" ".join(name.split())} %' for name in HOSTILE} <= set(cells) and kinds == {'text'}
+    assert f'agreement_{HOSTILE[0]}' in folder.rows()[0].measures
 
 
 def test_parts_of_a_page(tmp_path):
