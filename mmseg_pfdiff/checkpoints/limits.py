@@ -94,6 +94,7 @@ SETTINGS: dict[str, Any] = {
         'num_blocks': whole(0, MAX_BLOCKS),
         'top_channels': whole(1, MAX_WIDTH),
         'noise_channels': whole(0, MAX_WIDTH),
+        'look_codes': whole(1, MAX_WIDTH),
     },
     'grain': {'num': whole(1, MAX_STEPS)},
     'looks': {'num': whole(1, MAX_STEPS)},

@@ -28,7 +28,7 @@ from .weights import drawing_weights, tensors_sha256
 MODEL_CLASSES = {model.__name__: model for model in (PFDiffSeg, PairSuperResolution, PairPainter, MaskPainter)}
 # What a model tells its U-Net by itself.
 UNET_GIVEN = ('in_channels', 'out_channels', 'num_fractions', 'noise_level_input')
-PAINTER_GIVEN = ('mask_channels', 'factor', 'look_channels')
+PAINTER_GIVEN = ('mask_channels', 'factor', 'look_numbers')
 LOOKS_GIVEN = ('num_classes', 'side')
 # What a painter needs for its training alone.
 PAINTER_TRAINING = (

@@ -70,6 +70,7 @@ def _run_diffusion(model: PairDiffusion, pairs: Tensor) -> nn.Module:
 def _run_painter(model: PairPainter, pairs: Tensor) -> nn.Module:
     """One image; returns the network."""
     low = F.avg_pool2d(pairs[:, :1], model.factor)
-    channels = model.generator.noise_channels + model.generator.look_channels
-    model.generator(low, pairs[:, 1:], torch.empty(1, channels, *low.shape[-2:]))
-    return model.generator
+    generator = model.generator
+    channels = generator.noise_channels + (generator.look_codes if generator.look_numbers else 0)
+    generator(low, pairs[:, 1:], torch.empty(1, channels, *low.shape[-2:]))
+    return generator

@@ -113,7 +113,7 @@ def test_the_folder_holds_what_draws_and_no_more(exported):
     assert {name.split('.')[0] for name in names} == {'generator', 'grain'}
     settings = json.loads((exported / CONFIG).read_text())
     assert set(settings) == {'type', 'data_preprocessor', 'factor', 'generator', 'grain'}
-    assert settings['generator'] == dict(channels=8, num_blocks=1, top_channels=4, noise_channels=8)
+    assert settings['generator'] == dict(channels=8, num_blocks=1, top_channels=4, noise_channels=8, look_codes=6)
     assert json.loads((exported / 'model_index.json').read_text())['super_resolution'] == [
         'mmseg_pfdiff',
         'PairPainter',
@@ -139,7 +139,7 @@ def test_a_mask_painter_goes_with_its_looks(tmp_path):
     assert all(map(torch.equal, again.super_resolution.looks.buffers(), cascade.super_resolution.looks.buffers()))
     settings = json.loads((tmp_path / 'a' / CONFIG).read_text())
     assert settings['type'] == 'MaskPainter' and settings['looks'] == dict(num=6)
-    assert 'look_channels' not in settings['generator']
+    assert settings['generator']['look_codes'] == 6 and 'look_numbers' not in settings['generator']
     assert 'with the looks of a training tile' in (tmp_path / 'a/README.md').read_text()
     change_config(tmp_path / 'a', 'looks', 'num', value=10**9)
     assert 'looks.num must be a whole number from 1 to 10000' in refusal(tmp_path / 'a')

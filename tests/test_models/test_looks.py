@@ -7,7 +7,7 @@ from scipy import ndimage
 from torch.nn import functional as F
 
 from mmseg_pfdiff.models.gan.looks import (
-    TEXTURE_SCALE,
+    TEXTURES,
     LookBank,
     bands,
     draw_sketches,
@@ -45,7 +45,7 @@ def test_bands_are_differences_of_means_over_squares():
 def test_textures_are_moments_of_the_bands_over_each_phase():
     torch.manual_seed(0)
     images, labels = 0.2 * torch.randn(2, 1, 64, 64).exp(), halves(2)
-    measured = measure_textures(images, phase_cover(labels, 3)) / TEXTURE_SCALE
+    measured = measure_textures(images, phase_cover(labels, 3))
     assert measured.shape == (2, 3, 12) and measured[:, 2].isnan().all()
     parts = bands(images)
     for k, half in ((0, slice(0, 32)), (1, slice(32, 64))):
@@ -81,6 +81,9 @@ def test_what_a_tile_lacks_looks_as_in_the_others_for_its_brightness():
     assert torch.equal(bank.fractions[1], torch.tensor([1.0, 0, 0])) and not bank.textures[:, 2].any()
     for part, other in zip(bank(torch.tensor([2])), (bank.greys, bank.textures, bank.shading), strict=True):
         assert torch.equal(part, other[2:])
+    told = bank.normalised(bank.textures)
+    assert told[:, :2].mean(0).abs().max() < 1e-4 and told.abs().max() <= 3
+    assert not bank.normalised(torch.full((1, 3, TEXTURES), torch.nan)).any()
     with pytest.raises(ValueError, match=r'those of 3 tiles .* got images of \(2, 1, 32, 32\)'):
         bank.fit(images[:2], labels[:2], 2)
 

@@ -1,5 +1,8 @@
 """Batched windows against mmseg's loop and against a slow plain reference."""
 
+import copy
+import functools
+
 import numpy as np
 import pytest
 import torch
@@ -17,6 +20,12 @@ SIZES = [(48, 64), (35, 51), (32, 32), (25, 38), (20, 75), (33, 32)]  # windows 
 
 
 def build(cls=SlidingWindowEncoderDecoder, num_classes=4, **test_cfg):
+    """A segmentor of the same weights for each of the classes and settings."""
+    return copy.deepcopy(built(cls, num_classes, **test_cfg))
+
+
+@functools.cache  # a copy takes a tenth of the time
+def built(cls, num_classes, **test_cfg):
     torch.manual_seed(0)
     head = dict(
         type='mmseg.SMPDecoderHead',

@@ -14,8 +14,10 @@ RADII = (1, 2, 4)
 MOMENTS = 3
 # Numbers that tell the texture of a phase: mean, deviation and skewness of each band and of what is coarser.
 TEXTURES = MOMENTS * (len(RADII) + 1)
-# Brings the texture of micrographs near 1.
-TEXTURE_SCALE = 5.0
+# What differs less between tiles, in the range of images, is no difference of looks; what differs far more is an
+# accident.
+LEAST_SPREAD = 2e-4
+MOST_SPREADS = 3.0
 # Side of a cell of the shading, in pixels of low resolution: larger than most structures.
 CELL = 16
 # A phase of fewer pixels, in a tile, does not tell how it looks elsewhere.
@@ -111,7 +113,7 @@ def measure_textures(images: Tensor, cover: Tensor) -> Tensor:
     deviations = _means(rest.square(), cover).clamp(min=1e-8).sqrt()
     third = _means(rest**3, cover)
     roots = third.sign() * (third.abs() + 1e-9) ** (1 / 3)
-    return TEXTURE_SCALE * torch.cat([means, deviations, roots], -1)
+    return torch.cat([means, deviations, roots], -1)
 
 
 def measure_looks(images: Tensor, labels: Tensor, num_classes: int, factor: int) -> Looks:
@@ -160,8 +162,12 @@ class LookBank(nn.Module):
             relative to the brightness of the tile.
         textures: (R, K, TEXTURES) float32, likewise.
         shading: (R, 1, a, a) float32.
+        texture_mean: (K, TEXTURES) float32, over the tiles.
+        texture_spread: (K, TEXTURES) float32, deviation over the tiles.
     """
 
+    texture_mean: Tensor
+    texture_spread: Tensor
     fractions: Tensor
     greys: Tensor
     textures: Tensor
@@ -175,6 +181,8 @@ class LookBank(nn.Module):
         self.register_buffer('greys', torch.zeros(num, num_classes))
         self.register_buffer('textures', torch.zeros(num, num_classes, TEXTURES))
         self.register_buffer('shading', torch.zeros(num, 1, cells, cells))
+        self.register_buffer('texture_mean', torch.zeros(num_classes, TEXTURES))
+        self.register_buffer('texture_spread', torch.ones(num_classes, TEXTURES))
 
     def fit(self, images: Tensor, labels: Tensor, factor: int) -> None:
         """Measures real tiles.
@@ -200,6 +208,13 @@ class LookBank(nn.Module):
         self.greys.copy_(_completed(looks.greys - brightness, told) + brightness)
         self.textures.copy_(_completed(looks.textures, told[..., None]))
         self.shading.copy_(looks.shading)
+        self.texture_mean.copy_(self.textures.mean(0))
+        self.texture_spread.copy_(self.textures.std(0, correction=0).clamp(min=LEAST_SPREAD))
+
+    def normalised(self, textures: Tensor) -> Tensor:
+        """Textures in deviations from those of the tiles, (N, K, TEXTURES) to the same; 0 for NaN."""
+        spreads = (textures - self.texture_mean) / self.texture_spread
+        return spreads.clamp(-MOST_SPREADS, MOST_SPREADS).nan_to_num()
 
     def choose(self, fractions: Tensor, uniform: Tensor) -> Tensor:
         """The real tile whose looks each label map gets, one of those most like it.

@@ -11,7 +11,7 @@ from ...phases.fractions import phase_fractions
 from ...phases.seeding import sample_generator
 from ...spectrum import image_spectrum_distance
 from ..validation import VALIDATION_SEED
-from .looks import TEXTURES, LookBank, Looks, draw_sketches, measure_looks, phase_cover, spread
+from .looks import TEXTURES, LookBank, Looks, draw_sketches, measure_looks, measure_textures, phase_cover, spread
 from .painter import PairPainter
 from .painter_losses import statistics_distance
 
@@ -19,6 +19,8 @@ from .painter_losses import statistics_distance
 BLOCK = 8
 # Deviation of the noise in sketches: flat areas would let the network go by their exact values.
 SKETCH_NOISE = 0.02
+# The same for codes of looks.
+CODE_NOISE = 0.1
 
 
 @MODELS.register_module()
@@ -48,7 +50,7 @@ class MaskPainter(PairPainter):
         lambda_spectrum: float = 0.5,
         **kwargs,
     ) -> None:
-        generator = {**(generator or {}), 'look_channels': TEXTURES}
+        generator = {**(generator or {}), 'look_numbers': TEXTURES}
         weights = dict(lambda_features=lambda_features, lambda_spectrum=lambda_spectrum)
         super().__init__(data_preprocessor, generator=generator, **weights, **kwargs)
         side = self.data_preprocessor.size // self.factor
@@ -57,21 +59,32 @@ class MaskPainter(PairPainter):
     def training_inputs(self, inputs: dict) -> dict:
         """Crops of tiles with their own looks."""
         images, labels = self.crops(inputs)
-        looks = measure_looks(images, labels, self.data_preprocessor.codec.num_classes, self.factor)
+        classes = self.data_preprocessor.codec.num_classes
+        # The textures of whole tiles, as those that images will be drawn after.
+        tiles = inputs['images'][:, None] / 127.5 - 1
+        textures = measure_textures(tiles, phase_cover(inputs['labels'], classes))
+        looks = measure_looks(images, labels, classes, self.factor)._replace(textures=textures)
         return dict(images=images, low=F.avg_pool2d(images, self.factor), labels=labels, real=labels, looks=looks)
 
     def draw(self, inputs: dict) -> Tensor:
         """Images for the masks of the batch, with grain, (N, 1, crop, crop) float."""
         low = inputs['low']
         noise = torch.randn(len(low), self.noise_channels, *low.shape[-2:], device=low.device)
-        drawn, _ = self._paint_after(inputs['labels'], inputs['looks'], noise, torch.randn_like(low))
+        codes = self._codes(inputs['looks'])
+        codes = codes + CODE_NOISE * torch.randn_like(codes)
+        drawn, _ = self._paint_after(inputs['labels'], inputs['looks'], codes, noise, torch.randn_like(low))
         return self.with_grain(drawn, low)
 
-    def _paint_after(self, labels: Tensor, looks: Looks, noise: Tensor, white: Tensor) -> tuple[Tensor, Tensor]:
+    def _codes(self, looks: Looks) -> Tensor:
+        return self.generator.codes(self.looks.normalised(looks.textures))
+
+    def _paint_after(
+        self, labels: Tensor, looks: Looks, codes: Tensor, noise: Tensor, white: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """Images without grain, and the sketches that they are painted from."""
         cover = phase_cover(labels, self.data_preprocessor.codec.num_classes, self.factor)
         sketch = draw_sketches(cover, looks) + SKETCH_NOISE * white
-        return self._paint(sketch, labels, torch.cat([noise, spread(looks.textures, cover)], 1)), sketch
+        return self._paint(sketch, labels, torch.cat([noise, spread(codes, cover)], 1)), sketch
 
     def low_distance(self, low: Tensor, drawn: Tensor) -> Tensor:
         """How far drawn and real images are from each other in the brightness of large blocks."""
@@ -115,7 +128,7 @@ class MaskPainter(PairPainter):
         looks = self.looks(self.looks.choose(fractions, uniform[:, 0]))
         # Half precision stays inside the network.
         with torch.autocast(labels.device.type, torch.float16, enabled=self.half_precision):
-            painted, sketch = self._paint_after(labels, looks, noise, white)
+            painted, sketch = self._paint_after(labels, looks, self._codes(looks), noise, white)
         images = self.grain(painted.float(), grain, self.grain.choose(sketch.float(), uniform[:, 1]))
         return self.data_preprocessor.decode_images(images[:, 0])
 

@@ -38,7 +38,8 @@ class PainterNetwork(nn.Module):
         num_blocks: Residual blocks there.
         top_channels: Width at the high resolution.
         noise_channels: Z.
-        look_channels: L, numbers for each pixel of low resolution that say how the image shall look there.
+        look_numbers: T, numbers that say how each phase shall look; 0 without looks.
+        look_codes: L, what the network makes of them: a bottleneck, so that looks of other tiles are not strange to it.
 
     Raises:
         ValueError: A factor that is no power of two.
@@ -52,14 +53,18 @@ class PainterNetwork(nn.Module):
         num_blocks: int = 5,
         top_channels: int = 24,
         noise_channels: int = 8,
-        look_channels: int = 0,
+        look_numbers: int = 0,
+        look_codes: int = 6,
     ) -> None:
         super().__init__()
         if factor < 2 or factor & (factor - 1):
             raise ValueError(f'factor must be 2, 4, 8, ..., got {factor}.')
         self.factor, self.channels, self.num_blocks = factor, channels, num_blocks
-        self.top_channels, self.noise_channels, self.look_channels = top_channels, noise_channels, look_channels
-        self.first = convolution(1 + mask_channels * factor**2 + noise_channels + look_channels, channels)
+        self.top_channels, self.noise_channels = top_channels, noise_channels
+        self.look_numbers, self.look_codes = look_numbers, look_codes
+        self.looks = nn.Linear(look_numbers, look_codes) if look_numbers else None
+        looks = look_codes if look_numbers else 0
+        self.first = convolution(1 + mask_channels * factor**2 + noise_channels + looks, channels)
         self.blocks = nn.Sequential(*(PlainResidualBlock(channels) for _ in range(num_blocks)))
         widths = [channels] + [top_channels] * int(math.log2(factor))
         self.stages = nn.ModuleList(convolution(wide + mask_channels, narrow) for wide, narrow in pairwise(widths))
@@ -67,13 +72,17 @@ class PainterNetwork(nn.Module):
             convolution(top_channels, top_channels), nn.LeakyReLU(0.2), convolution(top_channels, 1)
         )
 
+    def codes(self, looks: Tensor) -> Tensor:
+        """Codes of looks, (..., T) float about in [-3, 3] to (..., L) in [-1, 1]."""
+        return self.looks(looks).tanh()
+
     def forward(self, low: Tensor, masks: Tensor, noise: Tensor) -> Tensor:
         """Draws.
 
         Args:
             low: (N, 1, h, w) float in [-1, 1], images.
             masks: (N, M, h * factor, w * factor) float in [-1, 1], mask channels.
-            noise: (N, Z + L, h, w) float, noise and looks.
+            noise: (N, Z, h, w) float; with looks (N, Z + L, h, w), their codes behind it.
 
         Returns:
             (N, 1, h * factor, w * factor) float, about in [-1, 1].
