@@ -104,7 +104,9 @@ class PairRecorder:
         measured = phase_fractions(pairs.labels, len(self.classes))
         invented = invented_shares(pairs.labels, pairs.plain, len(self.classes))
         measures = self._measures(targets, pairs, invented)
-        lacking = torch.where(measured == 0, targets, 0.0) if self.cascade.exact else torch.zeros_like(measured)
+        # Who lets all of a class be invented does not ask for it to be drawn either.
+        strict = self.cascade.exact and self.max_invented < 1
+        lacking = torch.where((measured == 0) & strict, targets, 0.0)
         reasons = [self._reason(*each) for each in zip(measures, invented, lacking, strict=True)]
         return [
             PairRow(
