@@ -80,3 +80,20 @@ def reduce_labels(labels: Tensor, factor: int, num_classes: int, ignore_index: i
     earliness = torch.arange(factor**2, 0, -1, device=labels.device)[:, None] / (2 * factor**2 + 1)
     winner = (votes.sum(3) + (votes * earliness).amax(3)).argmax(3)
     return torch.where(winner == num_classes, ignore_index, winner).to(labels.dtype)
+
+
+def one_hot(labels: Tensor, num_classes: int) -> Tensor:
+    """Label maps to one channel for each class.
+
+    Args:
+        labels: (N, H, W), any integer dtype, values 0..K-1 or 255.
+        num_classes: K.
+
+    Returns:
+        (N, K, H, W) float32, 0 or 1; all channels of an ignored pixel are 0.
+
+    Raises:
+        ValueError: A label is neither a class nor ignored.
+    """
+    check_labels(labels, num_classes)
+    return (labels[:, None] == torch.arange(num_classes, device=labels.device)[:, None, None]).float()

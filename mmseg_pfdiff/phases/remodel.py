@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .borders import move_borders
-from .labels import IGNORE_INDEX
+from .labels import IGNORE_INDEX, one_hot
 
 # Bends have about so many waves along a side.
 KNOTS = 5
@@ -47,8 +47,7 @@ def bend(labels: Tensor, shifts: Tensor, num_classes: int) -> Tensor:
         of the pixel next to them.
     """
     height, width = labels.shape
-    classes = torch.arange(num_classes)[:, None, None]
-    cover = (known_everywhere(labels)[None] == classes).float()[None]
+    cover = one_hot(known_everywhere(labels)[None], num_classes)
     field = F.interpolate(shifts[None].float(), size=(height, width), mode='bicubic', align_corners=True)[0]
     rows = torch.arange(height)[:, None] + field[0]
     columns = torch.arange(width) + field[1]

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ...phases.fractions import nearest_compositions
+from ...phases.labels import one_hot
 
 # Radii of the means whose differences are bands of texture, from single pixels to coarse structure.
 RADII = (1, 2, 4)
@@ -48,15 +49,14 @@ def phase_cover(labels: Tensor, num_classes: int, factor: int = 1) -> Tensor:
     """The part of each pixel, or of each block of pixels, that each phase covers.
 
     Args:
-        labels: (N, h * factor, w * factor) integer, classes 0..K-1 or others, which count as nothing.
+        labels: (N, h * factor, w * factor) integer, classes 0..K-1 or 255, which counts as nothing.
         num_classes: K.
         factor: Side of a block.
 
     Returns:
         (N, K, h, w) float32 in [0, 1].
     """
-    classes = torch.arange(num_classes, device=labels.device)[:, None, None]
-    return F.avg_pool2d((labels[:, None] == classes).float(), factor)
+    return F.avg_pool2d(one_hot(labels, num_classes), factor)
 
 
 def spread(values: Tensor, cover: Tensor) -> Tensor:
@@ -128,11 +128,16 @@ def measure_looks(images: Tensor, labels: Tensor, num_classes: int, factor: int)
     Returns:
         Their looks; cells of the shading are smaller where the images are.
     """
+    greys, shading = measure_brightness(images, labels, num_classes, factor)
+    return Looks(greys, measure_textures(images, phase_cover(labels, num_classes)), shading)
+
+
+def measure_brightness(images: Tensor, labels: Tensor, num_classes: int, factor: int) -> tuple[Tensor, Tensor]:
+    """Grey levels and shading of :func:`measure_looks`, of which it takes the arguments, without the textures."""
     low, cover = F.avg_pool2d(images, factor), phase_cover(labels, num_classes, factor)
     greys = _means(low, cover)
     cell = tuple(min(CELL, side) for side in low.shape[-2:])
-    shading = F.avg_pool2d(low - spread(greys, cover), cell)
-    return Looks(greys[..., 0], measure_textures(images, phase_cover(labels, num_classes)), shading)
+    return greys[..., 0], F.avg_pool2d(low - spread(greys, cover), cell)
 
 
 def draw_sketches(cover: Tensor, looks: Looks) -> Tensor:

@@ -11,7 +11,7 @@ from ...phases.fractions import phase_fractions
 from ...phases.seeding import sample_generator
 from ...spectrum import image_spectrum_distance
 from ..validation import VALIDATION_SEED
-from .looks import TEXTURES, LookBank, Looks, draw_sketches, measure_looks, measure_textures, phase_cover, spread
+from .looks import TEXTURES, LookBank, Looks, draw_sketches, measure_brightness, measure_textures, phase_cover, spread
 from .painter import PairPainter
 from .painter_losses import statistics_distance
 
@@ -63,7 +63,8 @@ class MaskPainter(PairPainter):
         # The textures of whole tiles, as those that images will be drawn after.
         tiles = inputs['images'][:, None] / 127.5 - 1
         textures = measure_textures(tiles, phase_cover(inputs['labels'], classes))
-        looks = measure_looks(images, labels, classes, self.factor)._replace(textures=textures)
+        greys, shading = measure_brightness(images, labels, classes, self.factor)
+        looks = Looks(greys, textures, shading)
         return dict(images=images, low=F.avg_pool2d(images, self.factor), labels=labels, real=labels, looks=looks)
 
     def draw(self, inputs: dict) -> Tensor:

@@ -7,26 +7,9 @@ from mmseg.registry import MODELS
 from torch import Tensor
 from torch.nn import functional as F
 
-from ...phases.labels import check_labels
+from ...phases.labels import one_hot
 from .base import AdversarialModel
 from .patch_networks import GlobalGenerator, MultiScaleDiscriminator
-
-
-def one_hot(labels: Tensor, num_classes: int) -> Tensor:
-    """Label maps to one channel for each class.
-
-    Args:
-        labels: (N, H, W), any integer dtype, values 0..K-1 or 255.
-        num_classes: K.
-
-    Returns:
-        (N, K, H, W) float32, 0 or 1; all channels of an ignored pixel are 0.
-
-    Raises:
-        ValueError: A label is neither a class nor ignored.
-    """
-    check_labels(labels, num_classes)
-    return (labels[:, None] == torch.arange(num_classes, device=labels.device)[:, None, None]).float()
 
 
 def lsgan_loss(judged: Sequence[Sequence[Tensor]], target: float) -> Tensor:
